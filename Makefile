@@ -1,0 +1,114 @@
+## cloakroom — a file attachment service behind nginx
+##
+##   make run            install what is missing, build, start everything on http://127.0.0.1:8080 (PORT=, VAR=, STORAGE=)
+##   make check          install what the tests need, build, run every test against real servers; last line N passed, N failed
+##   make                the two programs in build/release
+##   make unit           unit tests alone                  make contract   one suite for every store
+##   make system         nginx + PostgreSQL + S3 + workers make soak       the tests at full size
+##   make asan           unit and contract tests under ASan and UBSan
+##   make bench          load figures beside their limits, as a table and as JSON
+##   make fuzz           the fuzzers, FUZZ_SECONDS each    make lint       format, tidy, layers, generated docs
+##   make check-headers  each header compiles alone        make install    DESTDIR=, PREFIX=/usr
+##   make deps           packages to build and run         make clean      remove build/
+##
+## Variables: V=1 shows commands, WERROR=1 makes warnings errors, CXX=clang++, VARIANT=release|asan|fuzz
+VARIANT ?= release
+B := build/$(VARIANT)
+CXX = g++
+Q := $(if $(V),,@)
+say = @printf '  %-8s %s\n' '$(1)' '$(2)'
+
+PACKAGES := libcurl libpq jansson libcrypto fmt libsystemd pugixml libmagic
+PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
+PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lfcgi
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor $(if $(WERROR),-Werror)
+HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -D_GLIBCXX_ASSERTIONS
+FLAGS_release := -O2 -g1 $(HARDEN)
+FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -D_GLIBCXX_ASSERTIONS
+FLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
+LINK_release := -pie -Wl,-z,relro,-z,now
+LINK_asan := -fsanitize=address,undefined
+LINK_fuzz := -fsanitize=address,undefined
+ALL_CXXFLAGS := -std=c++20 $(WARN) $(FLAGS_$(VARIANT)) -Isrc $(PKG_CFLAGS) $(CXXFLAGS)
+ALL_LDFLAGS := $(LINK_$(VARIANT)) -Wl,--as-needed $(LDFLAGS)
+
+LIB_SRC := $(filter-out src/cmd/%,$(wildcard src/*/*.cc))
+WORKER_SRC := src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc src/cmd/wiring.cc
+TOOL_SRC := $(filter-out src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc,$(wildcard src/cmd/*.cc))
+LIB_OBJ := $(LIB_SRC:src/%.cc=$(B)/%.o)
+LIB := $(B)/libcloakroom.a
+PROGRAMS := $(B)/cloakroom-fcgi $(B)/cloakroom
+UNIT_TESTS := $(patsubst tests/unit/%.cc,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.cc))
+CONTRACT_TESTS := $(patsubst tests/contract/%.cc,$(B)/tests/contract/%,$(wildcard tests/contract/*_test.cc))
+FUZZERS := $(patsubst tests/fuzz/%.cc,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cc))
+
+all: $(PROGRAMS)
+
+$(B)/FLAGS: FORCE
+	@mkdir -p $(@D); echo '$(CXX) $(ALL_CXXFLAGS)' | cmp -s - $@ || echo '$(CXX) $(ALL_CXXFLAGS)' > $@
+
+$(B)/%.o: src/%.cc $(B)/FLAGS
+	$(call say,CXX,$<)
+	$(Q)mkdir -p $(@D); $(CXX) $(ALL_CXXFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/tests/%.o: tests/%.cc $(B)/FLAGS
+	$(call say,CXX,$<)
+	$(Q)mkdir -p $(@D); $(CXX) $(ALL_CXXFLAGS) -Itests -MMD -MP -c -o $@ $<
+
+$(LIB): $(LIB_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@; ar rcs $@ $^
+
+$(B)/cloakroom-fcgi: $(WORKER_SRC:src/%.cc=$(B)/%.o) $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(B)/cloakroom: $(TOOL_SRC:src/%.cc=$(B)/%.o) $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+
+$(B)/tests/contract/%: $(B)/tests/contract/%.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+
+PREFIX ?= /usr
+SHARE := $(DESTDIR)$(PREFIX)/share/cloakroom
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/sql $(SHARE)/nginx
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 sql/*.sql $(SHARE)/sql
+	install -m 644 nginx/*.in $(SHARE)/nginx
+
+# Programs and their data as installed, for `make run` and the tests.
+stage: all
+	$(Q)rm -rf $(B)/stage; $(MAKE) --no-print-directory -s install DESTDIR= PREFIX=$(CURDIR)/$(B)/stage VARIANT=$(VARIANT)
+
+export PORT VAR
+run: deps
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) stage
+	$(Q)exec systemd/foreground.sh $(B)/stage
+
+RUN_PACKAGES := g++ make pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev libjansson-dev libssl-dev libfmt-dev libcli11-dev \
+  libsystemd-dev libpugixml-dev libmagic-dev libexpected-dev nginx postgresql curl ca-certificates util-linux
+deps:
+	$(Q)tests/install-packages $(RUN_PACKAGES)
+
+help:
+	@sed -n 's/^## \{0,1\}//p' $(MAKEFILE_LIST)
+
+clean:
+	rm -rf build
+
+FORCE:
+.PHONY: all stage help clean FORCE run check unit contract system soak asan bench fuzz lint check-headers install deps
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,45 @@
+// identity.h — who sent a request: a user by token, cookie or nginx's word, or the application's own server.
+//
+// Errors   kUnauthenticated nobody we know; kInvalid a header that only the service may send, or one that is malformed.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "auth/jwt.h"
+#include "domain/access.h"
+
+namespace cloakroom {
+
+// What the request brought; "" when absent.
+struct Evidence {
+  std::string_view authorization;  // Authorization
+  std::string_view cookie;         // Cookie
+  std::string_view remote_user;    // REMOTE_USER, set by nginx
+  std::string_view uploader_id;    // X-Uploader-Id: the user for whom the service acts
+};
+
+struct IdentityOptions {
+  enum class Mode { kJwt, kHeader, kNone };
+  Mode mode = Mode::kJwt;
+  std::string jwt_cookie;
+  std::string service_token;
+};
+
+class Identity {
+ public:
+  // `jwt` is needed in mode kJwt.
+  Identity(IdentityOptions options, std::optional<JwtVerifier> jwt)
+      : options_(std::move(options)), jwt_(std::move(jwt)) {}
+
+  Result<Caller> who(const Evidence& evidence, TimePoint now) const;
+
+ private:
+  Result<Caller> user(const Evidence& evidence, std::string_view bearer, TimePoint now) const;
+
+  IdentityOptions options_;
+  std::optional<JwtVerifier> jwt_;
+};
+
+}  // namespace cloakroom

@@ -1,0 +1,340 @@
+// config.cc — reads, checks and describes the settings; the one place that reads the environment.
+#include "base/config.h"
+
+#include <fcntl.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <limits>
+
+#include "base/encode.h"
+#include "base/file.h"
+
+namespace cloakroom {
+namespace {
+
+constexpr std::uint64_t kMostBytes = std::numeric_limits<std::int64_t>::max();
+
+struct KnownEnding {
+  std::string_view ending, type;
+};
+constexpr std::array kEndings{
+    KnownEnding{"png", "image/png"},        KnownEnding{"jpg", "image/jpeg"},  KnownEnding{"jpeg", "image/jpeg"},
+    KnownEnding{"gif", "image/gif"},        KnownEnding{"webp", "image/webp"}, KnownEnding{"avif", "image/avif"},
+    KnownEnding{"heic", "image/heic"},      KnownEnding{"tiff", "image/tiff"}, KnownEnding{"bmp", "image/bmp"},
+    KnownEnding{"pdf", "application/pdf"},  KnownEnding{"txt", "text/plain"},  KnownEnding{"csv", "text/csv"},
+    KnownEnding{"zip", "application/zip"},  KnownEnding{"mp4", "video/mp4"},   KnownEnding{"webm", "video/webm"},
+    KnownEnding{"mov", "video/quicktime"},  KnownEnding{"mp3", "audio/mpeg"},  KnownEnding{"ogg", "audio/ogg"},
+    KnownEnding{"json", "application/json"}};
+
+std::vector<std::string_view> split(std::string_view text, char by) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const std::size_t end = text.find(by);
+    std::string_view part = text.substr(0, end);
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ')) part.remove_suffix(1);
+    if (!part.empty()) parts.push_back(part);
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+const Setting& setting(std::string_view name) {
+  const auto settings = all_settings();
+  const auto found = std::find_if(settings.begin(), settings.end(), [&](const Setting& s) { return s.name == name; });
+  if (found == settings.end()) BUG("a setting that is not in the table");
+  return *found;
+}
+
+struct Raw {
+  std::string value;
+  std::string source;  // the variable it came from; "default"
+};
+
+// Reads settings one by one and collects every problem, so that a sysadmin sees them all at once.
+class Reader {
+ public:
+  explicit Reader(const EnvLookup& env) : env_(env) {}
+
+  Raw raw(std::string_view name) {
+    const Setting& s = setting(name);
+    std::vector<std::string_view> names{name};
+    for (const std::string_view alias : split(s.aliases, ' ')) names.push_back(alias);
+    for (const std::string_view candidate : names) {
+      if (auto value = env_(candidate); value && !value->empty()) return {*value, std::string(candidate)};
+      const std::string from_file = std::string(candidate) + "_FILE";
+      if (const auto path = env_(from_file); path && !path->empty()) {
+        auto value = read_value(*path);
+        if (value) return {*value, from_file};
+        problem(from_file, value.error().detail);
+        return {"", from_file};
+      }
+    }
+    return {std::string(s.default_value), "default"};
+  }
+
+  std::string text(std::string_view name) {
+    std::string value = raw(name).value;
+    if (name != "JWT_PUBLIC_KEY" && has_control(value)) problem(name, "control characters are not allowed");
+    return value;
+  }
+
+  std::string one_of(std::string_view name, std::string_view choices) {
+    std::string value = text(name);
+    const auto allowed = split(choices, ' ');
+    if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+      problem(name, fmt::format("'{}' is not one of: {}", value, choices));
+    }
+    return value;
+  }
+
+  std::uint64_t number(std::string_view name, std::uint64_t least, std::uint64_t most) {
+    const std::string value = text(name);
+    const auto parsed = parse_u64(value);
+    if (!parsed || *parsed < least || *parsed > most) {
+      problem(name, fmt::format("'{}' is not a whole number from {} to {}", value, least, most));
+      return least;
+    }
+    return *parsed;
+  }
+
+  std::uint64_t bytes(std::string_view name) {
+    const Raw from = raw(name);
+    std::string digits = from.value;
+    unsigned shift = from.source.starts_with("MAX_UPLOAD_SIZE_MB") ? 20 : 0;
+    if (!digits.empty()) {
+      const std::size_t unit = std::string_view("KMGT").find(static_cast<char>(std::toupper(digits.back())));
+      if (unit != std::string_view::npos && shift == 0) {
+        shift = 10 * (static_cast<unsigned>(unit) + 1);
+        digits.pop_back();
+      }
+    }
+    const auto parsed = parse_u64(digits);
+    if (!parsed || *parsed == 0 || *parsed > (kMostBytes >> shift)) {
+      problem(from.source == "default" ? name : from.source,
+              fmt::format("'{}' is not a size such as 10485760 or 10M", from.value));
+      return 1;
+    }
+    return *parsed << shift;
+  }
+
+  void problem(std::string_view name, std::string_view what) { problems_ += fmt::format("{}: {}\n", name, what); }
+  const std::string& problems() const { return problems_; }
+
+ private:
+  static Result<std::string> read_value(const std::string& path) {
+    TRY_ASSIGN(const UniqueFd fd, open_file(path, O_RDONLY));
+    std::string value(65536, '\0');
+    TRY_ASSIGN(const std::size_t size, read_at(fd.get(), std::as_writable_bytes(std::span(value)), 0));
+    value.resize(size);
+    if (value.ends_with('\n')) value.pop_back();
+    return value;
+  }
+
+  const EnvLookup& env_;
+  std::string problems_;
+};
+
+bool is_word(std::string_view text) {
+  return !text.empty() && text.size() <= 63 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+}
+
+// Folders and sockets are written into nginx's configuration, where quotes, spaces and $ would need escaping.
+std::string path_setting(Reader& in, std::string_view name, std::string value) {
+  const bool plain = std::all_of(value.begin(), value.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("/._-+@:~").find(c) != std::string_view::npos;
+  });
+  if (value.empty() || value[0] != '/' || !plain || value.find("/../") != std::string::npos) {
+    in.problem(name, fmt::format("'{}' is not an absolute path of letters, digits and /._-+@:~", value));
+  }
+  while (value.size() > 1 && value.ends_with('/')) value.pop_back();
+  return value;
+}
+
+void check_url(Reader& in, std::string_view name, std::string& url) {
+  while (url.ends_with('/')) url.pop_back();
+  const std::size_t scheme = url.find("://");
+  const std::string_view head = std::string_view(url).substr(0, scheme == std::string::npos ? 0 : scheme);
+  const std::string_view host =
+      scheme == std::string::npos ? std::string_view() : std::string_view(url).substr(scheme + 3);
+  const bool plain = std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view(".-:[]").find(c) != std::string_view::npos;
+  });
+  if ((head != "http" && head != "https") || host.empty() || !plain) {
+    in.problem(name, fmt::format("'{}' is not a URL such as https://s3.example.com:9000 (no path, no user)", url));
+  }
+}
+
+std::vector<std::string> read_types(Reader& in) {
+  std::vector<std::string> types;
+  const std::string list = in.text("ALLOWED_TYPES");
+  for (const std::string_view item : split(list, ',')) {
+    std::string type = ascii_lower(item);
+    if (type.starts_with('.')) type.erase(0, 1);
+    if (type.find('/') == std::string::npos) {
+      const auto* known =
+          std::find_if(kEndings.begin(), kEndings.end(), [&](const KnownEnding& e) { return e.ending == type; });
+      if (known == kEndings.end()) {
+        in.problem(
+            "ALLOWED_TYPES",
+            fmt::format("'{}' is not a file ending known here; write its content type, such as application/pdf", item));
+        continue;
+      }
+      type = known->type;
+    }
+    types.push_back(std::move(type));
+  }
+  return types;
+}
+
+void read_s3(Reader& in, Config& config) {
+  S3Config s3;
+  s3.bucket = in.text("S3_BUCKET");
+  s3.endpoint = in.text("S3_ENDPOINT");
+  s3.public_endpoint = in.text("S3_PUBLIC_ENDPOINT");
+  s3.region = in.text("S3_REGION");
+  s3.access_key_id = in.text("S3_ACCESS_KEY_ID");
+  s3.secret_access_key = in.text("S3_SECRET_ACCESS_KEY");
+  s3.session_token = in.text("S3_SESSION_TOKEN");
+  s3.addressing = in.one_of("S3_ADDRESSING", "auto path virtual");
+  const std::string r2_account = in.text("R2_ACCOUNT_ID");
+  if (config.storage != "s3" && s3.bucket.empty()) return;
+  if (!is_word(s3.region)) in.problem("S3_REGION", fmt::format("'{}' is not a region name", s3.region));
+  if (s3.endpoint.empty()) {
+    if (!r2_account.empty()) {
+      s3.endpoint = "https://" + r2_account + ".r2.cloudflarestorage.com";
+      if (in.raw("S3_REGION").source == "default") s3.region = "auto";
+    } else {
+      s3.endpoint = "https://s3." + s3.region + ".amazonaws.com";
+    }
+  }
+  check_url(in, "S3_ENDPOINT", s3.endpoint);
+  if (s3.public_endpoint.empty()) s3.public_endpoint = s3.endpoint;
+  check_url(in, "S3_PUBLIC_ENDPOINT", s3.public_endpoint);
+  const bool bucket_ok = s3.bucket.size() >= 3 && s3.bucket.size() <= 63 &&
+                         std::all_of(s3.bucket.begin(), s3.bucket.end(),
+                                     [](char c) {
+                                       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                              (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+                                     }) &&
+                         s3.bucket[0] != '.';
+  if (!bucket_ok) in.problem("S3_BUCKET", fmt::format("'{}' is not a bucket name; needed when STORAGE=s3", s3.bucket));
+  if (s3.access_key_id.empty()) in.problem("S3_ACCESS_KEY_ID", "is needed when STORAGE=s3");
+  if (s3.secret_access_key.empty()) in.problem("S3_SECRET_ACCESS_KEY", "is needed when STORAGE=s3");
+  config.s3 = std::move(s3);
+}
+
+void read_identity(Reader& in, Config& config) {
+  config.auth = in.one_of("AUTH", "jwt header none");
+  config.jwt_secret = in.text("JWT_SECRET");
+  config.jwt_public_key = in.text("JWT_PUBLIC_KEY");
+  config.jwt_cookie = in.text("JWT_COOKIE");
+  config.jwt_user_claim = in.text("JWT_USER_CLAIM");
+  config.jwt_issuer = in.text("JWT_ISSUER");
+  config.jwt_audience = in.text("JWT_AUDIENCE");
+  config.service_token = in.text("SERVICE_TOKEN");
+  config.auth_request = in.text("AUTH_REQUEST");
+  if (config.auth == "jwt") {
+    if (config.jwt_secret.empty() && config.jwt_public_key.empty()) {
+      in.problem("JWT_SECRET",
+                 "AUTH=jwt needs JWT_SECRET or JWT_PUBLIC_KEY_FILE; make a secret with: openssl rand -hex 32");
+    }
+    if (!config.jwt_secret.empty() && !config.jwt_public_key.empty()) {
+      in.problem("JWT_SECRET", "set either JWT_SECRET or JWT_PUBLIC_KEY_FILE, not both");
+    }
+    if (!config.jwt_secret.empty() && config.jwt_secret.size() < 16)
+      in.problem("JWT_SECRET", "is shorter than 16 bytes");
+  }
+  if (!config.service_token.empty() && config.service_token.size() < 16)
+    in.problem("SERVICE_TOKEN", "is shorter than 16 bytes");
+  if (!config.auth_request.empty() && config.auth_request[0] != '/')
+    in.problem("AUTH_REQUEST", "must be a location that begins with /");
+}
+
+}  // namespace
+
+EnvLookup process_environment() {
+  return [](std::string_view name) -> std::optional<std::string> {
+    const char* value = std::getenv(std::string(name).c_str());
+    if (value == nullptr) return std::nullopt;
+    return std::string(value);
+  };
+}
+
+Result<Config> read_config(const EnvLookup& env) {
+  Reader in(env);
+  Config c;
+  c.instance = in.text("INSTANCE");
+  if (!is_word(c.instance)) in.problem("INSTANCE", "must be 1 to 63 letters, digits, - and _");
+  c.database_url = in.text("DATABASE_URL");
+  if (c.database_url.empty())
+    in.problem("DATABASE_URL", "is required, for example postgresql:///cloakroom?host=/run/postgresql");
+  c.database_schema = in.text("DATABASE_SCHEMA");
+  if (!is_word(c.database_schema)) in.problem("DATABASE_SCHEMA", "must be letters, digits and _");
+  c.storage = in.one_of("STORAGE", "local s3");
+  c.storage_path = path_setting(in, "UPLOAD_STORAGE_PATH", in.text("UPLOAD_STORAGE_PATH"));
+  const std::string body_path = in.text("BODY_TEMP_PATH");
+  c.body_temp_path = path_setting(in, "BODY_TEMP_PATH", body_path.empty() ? c.storage_path + "/.body" : body_path);
+  c.key_prefix = in.text("KEY_PREFIX");
+  if (!c.key_prefix.empty()) {
+    if (!c.key_prefix.ends_with('/')) c.key_prefix += '/';
+    const bool safe = std::all_of(c.key_prefix.begin(), c.key_prefix.end(),
+                                  [](char ch) { return is_word(std::string_view(&ch, 1)) || ch == '.' || ch == '/'; });
+    if (!safe || c.key_prefix[0] == '.' || c.key_prefix[0] == '/' || c.key_prefix.find("..") != std::string::npos ||
+        c.key_prefix.find("//") != std::string::npos || c.key_prefix.find("/.") != std::string::npos ||
+        c.key_prefix.size() > 200) {
+      in.problem("KEY_PREFIX",
+                 "may hold letters, digits, - _ . and /; no segment may begin with a dot, no leading slash");
+    }
+  }
+  c.key_naming = in.one_of("KEY_NAMING", "fanout uuid-name folder");
+  c.max_upload_bytes = in.bytes("MAX_UPLOAD_SIZE");
+  c.max_request_bytes =
+      in.raw("MAX_REQUEST_SIZE").value.empty() ? 4 * c.max_upload_bytes + (1 << 20) : in.bytes("MAX_REQUEST_SIZE");
+  if (c.max_request_bytes < c.max_upload_bytes) in.problem("MAX_REQUEST_SIZE", "is smaller than MAX_UPLOAD_SIZE");
+  c.allowed_types = read_types(in);
+  read_s3(in, c);
+  c.delivery = in.one_of("DELIVERY", "proxy redirect stream");
+  if (c.delivery == "redirect" && c.storage != "s3") in.problem("DELIVERY", "redirect needs STORAGE=s3");
+  c.presign_expires = std::chrono::seconds(in.number("PRESIGN_EXPIRES", 1, 604800));
+  c.cache_control = in.text("CACHE_CONTROL");
+  c.object_cache_control = in.text("OBJECT_CACHE_CONTROL");
+  read_identity(in, c);
+  c.route_prefix = in.text("ROUTE_PREFIX");
+  while (c.route_prefix.ends_with('/')) c.route_prefix.pop_back();
+  if (!c.route_prefix.empty()) c.route_prefix = path_setting(in, "ROUTE_PREFIX", c.route_prefix);
+  c.workers = static_cast<std::uint32_t>(in.number("WORKERS", 1, 256));
+  c.max_requests = static_cast<std::uint32_t>(in.number("MAX_REQUESTS", 0, 1000000000));
+  c.shutdown_timeout = std::chrono::seconds(in.number("SHUTDOWN_TIMEOUT", 1, 3600));
+  c.orphan_grace = std::chrono::seconds(in.number("ORPHAN_GRACE", 60, 604800));
+  c.log_level = in.one_of("LOG_LEVEL", "error warning info debug");
+  c.socket = path_setting(in, "FASTCGI_SOCKET", in.text("FASTCGI_SOCKET"));
+  c.nginx_cache_path = path_setting(in, "NGINX_CACHE_PATH", in.text("NGINX_CACHE_PATH"));
+  c.nginx_error_log = path_setting(in, "NGINX_ERROR_LOG", in.text("NGINX_ERROR_LOG"));
+  c.nginx_health_routes = in.one_of("NGINX_HEALTH_ROUTES", "on off") == "on";
+  c.nginx_cache_bytes = in.bytes("NGINX_CACHE_SIZE");
+  if (!in.problems().empty()) return Error{Errc::kInvalid, in.problems()};
+  return c;
+}
+
+std::string describe_settings(const EnvLookup& env) {
+  Reader in(env);
+  std::string out;
+  for (const Setting& s : all_settings()) {
+    const Raw raw = in.raw(s.name);
+    const std::string shown = s.secret ? (raw.value.empty() ? "(unset)" : "(set)") : raw.value;
+    out += fmt::format("{}={}  # {}\n", s.name, s.name == "JWT_PUBLIC_KEY" && !raw.value.empty() ? "(PEM)" : shown,
+                       raw.source);
+  }
+  return out;
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,71 @@
+// config.h — every setting: name, default, meaning; read once from the environment and checked as a whole.
+//
+// Source   systemd EnvironmentFile= or the shell. NAME_FILE reads NAME's value from that file (systemd credentials),
+// one
+//          trailing newline removed. Older names (aliases) keep working; the first name that is set wins.
+// Errors   read_config: kInvalid; `detail` names every problem, one a line. The caller exits with 78 (EX_CONFIG).
+// Rule     getenv stands in config.cc alone; the table in settings.cc. No Config below cmd/: everything else gets plain values by constructor.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace cloakroom {
+
+struct Setting {
+  std::string_view name;
+  std::string_view default_value;  // as it would be written in the environment; "" = unset
+  bool secret;
+  std::string_view aliases;  // other names, separated by spaces, tried in order
+  std::string_view help;
+};
+std::span<const Setting> all_settings();
+
+struct S3Config {
+  std::string endpoint, public_endpoint, bucket, region, access_key_id, secret_access_key, session_token, addressing;
+};
+
+struct Config {
+  std::string instance;
+  std::string database_url, database_schema;
+  std::string storage;  // local | s3
+  std::string storage_path, body_temp_path;
+  std::string key_prefix, key_naming;
+  std::uint64_t max_upload_bytes = 0, max_request_bytes = 0;
+  std::vector<std::string> allowed_types;  // "image/png", "image/*"; empty = all
+  std::optional<S3Config> s3;  // set when STORAGE=s3, and whenever S3_BUCKET is: older files may still lie there
+  std::string delivery;        // proxy | redirect | stream
+  std::chrono::seconds presign_expires{};
+  std::string cache_control, object_cache_control;
+  std::string auth;  // jwt | header | none
+  std::string jwt_secret, jwt_public_key, jwt_cookie, jwt_user_claim, jwt_issuer, jwt_audience;
+  std::string service_token;
+  std::string auth_request;
+  std::string route_prefix;
+  std::uint32_t workers = 0, max_requests = 0;
+  std::chrono::seconds shutdown_timeout{}, orphan_grace{};
+  std::string log_level;
+  std::string socket, nginx_cache_path, nginx_error_log;
+  bool nginx_health_routes = true;
+  std::uint64_t nginx_cache_bytes = 0;
+};
+
+using EnvLookup = std::function<std::optional<std::string>(std::string_view name)>;
+EnvLookup process_environment();
+
+Result<Config> read_config(const EnvLookup& env);
+
+// One line a setting: NAME=value and where it came from; secrets as "(set)" or "(unset)".
+std::string describe_settings(const EnvLookup& env);
+// docs/configuration.md, whole.
+std::string settings_markdown();
+
+}  // namespace cloakroom

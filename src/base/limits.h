@@ -1,0 +1,43 @@
+// limits.h — every fixed maximum of the program: name, number, unit, reason. What a user may tune is in config.cc
+// instead.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cloakroom::limits {
+
+// Memory
+inline constexpr std::size_t kCopyBufferBytes = 256 * 1024;  // one per process: hash, copy and stream in blocks of this
+inline constexpr std::size_t kSniffBytes = 4096;             // head of a file shown to libmagic
+inline constexpr std::size_t kJsonBodyBytes = 256 * 1024;    // a request body that is held in memory
+inline constexpr std::size_t kLogLineBytes = 2048;           // one record; longer values are cut
+
+// Requests
+inline constexpr std::size_t kPathBytes = 4096;  // raw request path
+inline constexpr std::size_t kQueryBytes =
+    32 * 1024;                                        // 500 message ids fit; nginx's own line limit is lower by default
+inline constexpr std::size_t kTokenBytes = 8192;      // Authorization header or cookie value
+inline constexpr std::size_t kForeignIdBytes = 255;   // ids of users, dialogs, messages
+inline constexpr std::size_t kBatchIds = 500;         // message_ids in one read, attachment_ids in one link
+inline constexpr std::size_t kDialogMembers = 10000;  // of one dialog
+inline constexpr std::size_t kListRows = 200;         // own unlinked uploads in one answer
+inline constexpr std::size_t kRanges = 16;            // in one Range header; nginx has the same (max_ranges)
+
+// Multipart
+inline constexpr std::size_t kBoundaryBytes = 70;      // RFC 2046 section 5.1.1
+inline constexpr std::size_t kPartHeaderBytes = 8192;  // all header lines of one part
+inline constexpr std::size_t kParts = 100;             // files and fields in one request
+inline constexpr std::size_t kFieldBytes = 4096;       // value of a part that is not a file
+
+// Names and keys
+inline constexpr std::size_t kFilenameBytes = 255;    // NAME_MAX; cut on a character boundary, extension kept
+inline constexpr std::size_t kKeyBytes = 1024;        // S3 allows no more
+inline constexpr std::size_t kKeySegmentBytes = 255;  // NAME_MAX
+
+// S3
+inline constexpr std::size_t kS3ErrorBodyBytes = 64 * 1024;     // an XML error is a few hundred bytes
+inline constexpr std::size_t kS3HeaderBytes = 64 * 1024;        // response header block
+inline constexpr std::uint64_t kS3SinglePutBytes = 5ULL << 30;  // one PutObject
+
+}  // namespace cloakroom::limits

@@ -1,0 +1,138 @@
+// settings.cc — the table of all settings, and the page that documents them.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/config.h"
+
+namespace cloakroom {
+namespace {
+
+constexpr std::array kSettings{
+    Setting{"DATABASE_URL", "", true, "", "PostgreSQL connection, URL or key=value form of libpq. Required."},
+    Setting{"DATABASE_SCHEMA", "cloakroom", false, "", "Schema that holds all tables; made by `cloakroom migrate`."},
+    Setting{
+        "INSTANCE", "default", false, "",
+        "Name of this instance: part of nginx zone names, internal locations and log lines. Letters, digits, - and _."},
+    Setting{"STORAGE", "local", false, "", "Where new files go: `local` or `s3`."},
+    Setting{"UPLOAD_STORAGE_PATH", "/var/lib/cloakroom/files", false, "",
+            "Root folder of the local store, also on a mounted file system. Made when missing."},
+    Setting{"BODY_TEMP_PATH", "", false, "",
+            "Folder in which nginx spools request bodies. Default: `.body` in UPLOAD_STORAGE_PATH. Must lie on the "
+            "same file "
+            "system as the local store."},
+    Setting{"KEY_PREFIX", "", false, "",
+            "Put before every key, for example `attachments/`. A missing last slash is added."},
+    Setting{"KEY_NAMING", "fanout", false, "",
+            "`fanout`: `3f/0198…3f` (256 folders); `uuid-name`: `{uuid}_{name}`; `folder`: `{uuid}/{name}`."},
+    Setting{
+        "MAX_UPLOAD_SIZE", "10M", false, "MAX_UPLOAD_SIZE_MB",
+        "Largest accepted file, in bytes or with K, M, G, T (powers of 1024). The alias MAX_UPLOAD_SIZE_MB is in MiB."},
+    Setting{"MAX_REQUEST_SIZE", "", false, "",
+            "Largest whole request, many files and multipart overhead; what nginx enforces. Default: 4 x "
+            "MAX_UPLOAD_SIZE + 1M."},
+    Setting{
+        "ALLOWED_TYPES", "", false, "",
+        "Accepted content types, separated by commas: `image/png`, `image/*`, or file endings such as `jpg`. What the "
+        "bytes are decides, not what the client says. Empty: all."},
+    Setting{"S3_ENDPOINT", "", false, "AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL R2_ENDPOINT",
+            "URL of the S3 service, with scheme and port, no path. Default: AWS in S3_REGION, or R2 when R2_ACCOUNT_ID "
+            "is set."},
+    Setting{"S3_PUBLIC_ENDPOINT", "", false, "", "The same service as browsers reach it. Default: S3_ENDPOINT."},
+    Setting{"S3_BUCKET", "", false, "AWS_S3_BUCKET AWS_BUCKET R2_BUCKET R2_BUCKET_NAME",
+            "Bucket; made when missing. Required with STORAGE=s3."},
+    Setting{"S3_REGION", "us-east-1", false, "AWS_REGION AWS_DEFAULT_REGION", "Region in the signature (R2: `auto`)."},
+    Setting{"S3_ACCESS_KEY_ID", "", true, "AWS_ACCESS_KEY_ID R2_ACCESS_KEY_ID",
+            "S3 access key. Required with STORAGE=s3."},
+    Setting{"S3_SECRET_ACCESS_KEY", "", true, "AWS_SECRET_ACCESS_KEY R2_SECRET_ACCESS_KEY",
+            "S3 secret key. Required with STORAGE=s3."},
+    Setting{"S3_SESSION_TOKEN", "", true, "AWS_SESSION_TOKEN", "Token of temporary credentials."},
+    Setting{"S3_ADDRESSING", "auto", false, "",
+            "`path`, `virtual`, or `auto`: virtual for AWS and names without dots, else path."},
+    Setting{"R2_ACCOUNT_ID", "", false, "", "Cloudflare R2 account; makes the endpoint when S3_ENDPOINT is unset."},
+    Setting{"DELIVERY", "proxy", false, "",
+            "`proxy`: nginx sends the bytes (X-Accel-Redirect); `redirect`: 302 to a presigned URL (S3 only); "
+            "`stream`: the "
+            "worker sends them, for servers without nginx."},
+    Setting{"PRESIGN_EXPIRES", "3600", false, "", "Life of URLs given to browsers, in seconds, 1 to 604800."},
+    Setting{"CACHE_CONTROL", "private, max-age=86400, immutable", false, "", "Cache-Control of downloads."},
+    Setting{"OBJECT_CACHE_CONTROL", "public, max-age=3600", false, "", "Cache-Control stored with S3 objects."},
+    Setting{"AUTH", "jwt", false, "",
+            "How users are known: `jwt` (Authorization: Bearer, or JWT_COOKIE), `header` (REMOTE_USER set by nginx), "
+            "`none` "
+            "(everybody is the user `anonymous`)."},
+    Setting{"JWT_SECRET", "", true, "",
+            "Shared secret for HS256, 16 bytes or more (32 advised). With AUTH=jwt this or JWT_PUBLIC_KEY."},
+    Setting{"JWT_PUBLIC_KEY", "", false, "",
+            "PEM of a public key, RSA (RS256) or Ed25519 (EdDSA). Usually given as JWT_PUBLIC_KEY_FILE."},
+    Setting{"JWT_COOKIE", "", false, "", "Cookie that may carry the token. Empty: header only."},
+    Setting{"JWT_USER_CLAIM", "sub", false, "", "Claim that holds the user id, text or whole number."},
+    Setting{"JWT_ISSUER", "", false, "", "When set, the claim `iss` must equal it."},
+    Setting{"JWT_AUDIENCE", "", false, "", "When set, the claim `aud` must be or contain it."},
+    Setting{"SERVICE_TOKEN", "", true, "",
+            "Bearer token of the application's own server, 16 bytes or more. Empty: no such access."},
+    Setting{
+        "AUTH_REQUEST", "", false, "",
+        "With AUTH=header: nginx location that identifies the user by auth_request and answers X-Remote-User. Empty: "
+        "REMOTE_USER is nginx's $remote_user (basic auth)."},
+    Setting{"ROUTE_PREFIX", "/api", false, "", "Path before all routes but /healthz and /readyz."},
+    Setting{"WORKERS", "4", false, "", "Child processes, 1 to 256."},
+    Setting{"MAX_REQUESTS", "10000", false, "", "A child is replaced after this many requests. 0: never."},
+    Setting{"SHUTDOWN_TIMEOUT", "90", false, "",
+            "Seconds that a request in flight may take after SIGTERM before it is cut."},
+    Setting{"ORPHAN_GRACE", "3600", false, "",
+            "Seconds after which the bytes of an upload that never got its row are deleted. Must exceed the longest "
+            "transfer to the store."},
+    Setting{"LOG_LEVEL", "info", false, "", "`error`, `warning`, `info` or `debug`."},
+    Setting{"FASTCGI_SOCKET", "/run/cloakroom/default.sock", false, "",
+            "Socket that nginx connects to; written into the nginx includes."},
+    Setting{"NGINX_CACHE_PATH", "/var/cache/nginx/cloakroom", false, "", "Folder of nginx's cache of S3 objects."},
+    Setting{"NGINX_CACHE_SIZE", "1G", false, "", "Size of that cache."},
+    Setting{"NGINX_ERROR_LOG", "/var/log/nginx/error.log", false, "",
+            "Where nginx logs critical faults of its S3 proxy. Lesser ones are not logged there: they would show "
+            "signed URLs."},
+    Setting{"NGINX_HEALTH_ROUTES", "on", false, "",
+            "`off` leaves /healthz and /readyz out of the nginx include (several instances in one server)."},
+};
+
+std::vector<std::string_view> words(std::string_view text) {
+  std::vector<std::string_view> out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    if (end > 0) out.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::span<const Setting> all_settings() {
+  return kSettings;
+}
+
+std::string settings_markdown() {
+  std::string out =
+      "# Configuration\n\n"
+      "Every setting is an environment variable (systemd: `EnvironmentFile=/etc/cloakroom/NAME.env`). All are read "
+      "once, at\n"
+      "start, and checked together: a bad one stops the program with exit code 78 and a list of all problems.\n"
+      "`cloakroom-fcgi --check-config` does only that, and prints what is in force with secrets masked.\n\n"
+      "For any `NAME`, `NAME_FILE` names a file that holds the value: secrets can stay out of the environment, and "
+      "systemd\n"
+      "credentials work (`JWT_SECRET_FILE=%d/jwt`).\n\n"
+      "This page is generated from the table in `src/base/settings.cc` by `cloakroom config --docs`.\n\n"
+      "| setting | default | meaning |\n| --- | --- | --- |\n";
+  for (const Setting& s : all_settings()) {
+    std::string aliases;
+    for (const std::string_view alias : words(s.aliases))
+      aliases += fmt::format("{}`{}`", aliases.empty() ? " Also: " : ", ", alias);
+    if (!aliases.empty()) aliases += ".";
+    out += fmt::format("| `{}`{} | {} | {}{} |\n", s.name, s.secret ? " (secret)" : "",
+                       s.default_value.empty() ? "" : fmt::format("`{}`", s.default_value), s.help, aliases);
+  }
+  return out;
+}
+
+}  // namespace cloakroom

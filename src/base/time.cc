@@ -1,0 +1,80 @@
+// time.cc — UTC forms by gmtime_r and one parser for HTTP dates.
+#include "base/time.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <ctime>
+
+#include "base/encode.h"
+
+namespace cloakroom {
+namespace {
+
+constexpr std::array kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+constexpr std::array kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+std::tm utc(TimePoint when) {
+  const std::time_t seconds = unix_seconds(when).count();
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  return parts;
+}
+
+Result<int> digits(std::string_view text, std::size_t at, std::size_t count) {
+  TRY_ASSIGN(const std::uint64_t value, parse_u64(text.substr(at, count)));
+  return static_cast<int>(value);
+}
+
+}  // namespace
+
+std::chrono::seconds unix_seconds(TimePoint when) {
+  return std::chrono::floor<std::chrono::seconds>(when.time_since_epoch());
+}
+
+std::string iso8601_ms(TimePoint when) {
+  const std::tm t = utc(when);
+  const auto ms = std::chrono::floor<std::chrono::milliseconds>(when.time_since_epoch()) -
+                  std::chrono::duration_cast<std::chrono::milliseconds>(unix_seconds(when));
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour,
+                     t.tm_min, t.tm_sec, ms.count());
+}
+
+std::string amz_date(TimePoint when) {
+  const std::tm t = utc(when);
+  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min,
+                     t.tm_sec);
+}
+
+std::string http_date(TimePoint when) {
+  const std::tm t = utc(when);
+  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[static_cast<std::size_t>(t.tm_wday)], t.tm_mday,
+                     kMonths[static_cast<std::size_t>(t.tm_mon)], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+}
+
+Result<TimePoint> parse_http_date(std::string_view text) {
+  // Sat, 31 Jan 2026 09:30:00 GMT (RFC 9110 section 5.6.7)
+  const Error bad{Errc::kInvalid, "not an HTTP date"};
+  if (text.size() != 29 || text.substr(3, 2) != ", " || text[7] != ' ' || text[11] != ' ' || text[16] != ' ' ||
+      text[19] != ':' || text[22] != ':' || text.substr(25) != " GMT") {
+    return bad;
+  }
+  std::tm t{};
+  TRY_ASSIGN(t.tm_mday, digits(text, 5, 2));
+  TRY_ASSIGN(t.tm_year, digits(text, 12, 4));
+  TRY_ASSIGN(t.tm_hour, digits(text, 17, 2));
+  TRY_ASSIGN(t.tm_min, digits(text, 20, 2));
+  TRY_ASSIGN(t.tm_sec, digits(text, 23, 2));
+  t.tm_mon = -1;
+  for (std::size_t m = 0; m < kMonths.size(); ++m) {
+    if (text.substr(8, 3) == kMonths[m]) t.tm_mon = static_cast<int>(m);
+  }
+  if (t.tm_mon < 0 || t.tm_year < 1970 || t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour > 23 || t.tm_min > 59 ||
+      t.tm_sec > 60) {
+    return bad;
+  }
+  t.tm_year -= 1900;
+  return TimePoint(std::chrono::seconds(timegm(&t)));
+}
+
+}  // namespace cloakroom

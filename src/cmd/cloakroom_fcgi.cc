@@ -1,0 +1,221 @@
+// cloakroom_fcgi.cc — the worker: FastCGI behind nginx by a parent and its children, or one request as plain CGI.
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstring>
+#include <iostream>
+#include <sstream>
+
+#include "base/log.h"
+#include "cmd/prefork.h"
+#include "cmd/wiring.h"
+#include "http/cgi.h"
+#include "http/fcgi.h"
+
+namespace cloakroom {
+namespace {
+
+constexpr int kExitUsage = 2;
+constexpr int kExitConfig = 78;  // EX_CONFIG
+constexpr int kBacklog = 4096;   // with libfcgi's usual 5, nginx answers 502 under load
+
+volatile std::sig_atomic_t g_stop = 0;  // set by the child's only signal handler
+
+bool is_listening(int fd) {
+  int listening = 0;
+  socklen_t size = sizeof listening;
+  return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
+}
+
+// Puts a new listening socket on descriptor 0, where a supervisor would have put it.
+Status listen_on(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return Error{Errc::kInvalid, "socket path '" + path + "' is too long"};
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return errno_error("make a socket", path, errno);
+  ::unlink(path.c_str());
+  const mode_t old = ::umask(0117);  // 0660: nginx and nobody else
+  const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int bind_error = errno;
+  ::umask(old);
+  if (bound != 0) return errno_error("bind", path, bind_error);
+  if (::listen(fd.get(), kBacklog) != 0) return errno_error("listen on", path, errno);
+  if (::dup2(fd.get(), STDIN_FILENO) < 0) return errno_error("use descriptor 0 for", path, errno);
+  return Ok{};
+}
+
+int child_main(const Config& config, Sniffer& sniffer) {
+  struct sigaction action {};
+  action.sa_handler = [](int) { g_stop = 1; };
+  for (const int s : {SIGTERM, SIGINT}) ::sigaction(s, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  for (const int s : {SIGHUP, SIGPIPE}) ::sigaction(s, &action, nullptr);
+
+  const SystemClock clock;
+  auto service = Service::make(config, clock, sniffer);
+  if (!service) {
+    log(Level::kError, "child.start_failed", {{"detail", service.error().detail}});
+    return kExitConfig;
+  }
+  // EPOLLEXCLUSIVE wakes one child for a connection instead of all of them.
+  const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  epoll_event interest{};
+  interest.events = EPOLLIN | EPOLLEXCLUSIVE;
+  if (!epoll || ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, STDIN_FILENO, &interest) != 0) {
+    log(Level::kError, "child.start_failed", {{"detail", "epoll"}, {"errno", errno}});
+    return 1;
+  }
+  // Signals are let in only while waiting: a request in hand is always finished.
+  sigset_t none;
+  sigemptyset(&none);
+  // children of one age would all be replaced at once
+  const std::uint32_t spread = config.max_requests / 10;
+  const std::uint32_t most =
+      config.max_requests == 0
+          ? 0
+          : config.max_requests - (spread == 0 ? 0 : static_cast<std::uint32_t>(::getpid()) % spread);
+  std::uint32_t served = 0;
+  FcgiExchange exchange(STDIN_FILENO);
+  while (g_stop == 0 && (most == 0 || served < most)) {
+    epoll_event event{};
+    if (::epoll_pwait(epoll.get(), &event, 1, -1, &none) <= 0) continue;
+    if (!exchange.accept()) continue;
+    (*service)->serve(exchange);
+    exchange.finish();
+    ++served;
+  }
+  return 0;
+}
+
+int serve_cgi(const Config& config, Sniffer& sniffer) {
+  const SystemClock clock;
+  auto service = Service::make(config, clock, sniffer);
+  if (!service) {
+    log(Level::kError, "start_failed", {{"detail", service.error().detail}});
+    return kExitConfig;
+  }
+  CgiExchange exchange(environ);
+  (*service)->serve(exchange);
+  return 0;
+}
+
+std::vector<int> old_children() {
+  std::vector<int> pids;
+  if (const auto list = process_environment()(kOldChildrenVariable)) {
+    std::istringstream in(*list);
+    for (int pid = 0; in >> pid;) pids.push_back(pid);
+    ::unsetenv(kOldChildrenVariable);
+  }
+  return pids;
+}
+
+std::string own_path() {
+  std::string path(4096, '\0');
+  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+  path.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  return path;
+}
+
+// The root folder or the bucket. A store that is away now may be back when the first request comes.
+void prepare_store(const Config& config) {
+  const SystemClock clock;
+  const auto stores = make_stores(config, clock);
+  if (!stores) return;
+  const Status done = stores->for_new_files(config).prepare();
+  if (!done) log(Level::kWarning, "store.not_prepared", {{"detail", done.error().detail}});
+}
+
+int run_fastcgi(const Config& config, Sniffer& sniffer, std::vector<std::string> arguments) {
+  if (const Status started = fcgi_start(); !started) {
+    log(Level::kError, "start_failed", {{"detail", started.error().detail}});
+    return 1;
+  }
+  const int flags = ::fcntl(STDIN_FILENO, F_GETFL);
+  ::fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK);
+  prepare_store(config);
+  const PreforkOptions options{.workers = config.workers,
+                               .shutdown_timeout = config.shutdown_timeout,
+                               .program = own_path(),
+                               .arguments = std::move(arguments),
+                               .child = [&] { return child_main(config, sniffer); }};
+  return run_prefork(options, old_children());
+}
+
+int check_config(const EnvLookup& env) {
+  const auto config = read_config(env);
+  if (!config) {
+    std::cerr << config.error().detail;
+    return kExitConfig;
+  }
+  const auto identity = make_identity(*config);
+  const auto stores = make_stores(*config, SystemClock());
+  for (const Error* problem : {identity ? nullptr : &identity.error(), stores ? nullptr : &stores.error()}) {
+    if (problem == nullptr) continue;
+    std::cerr << problem->detail << "\n";
+    return kExitConfig;
+  }
+  std::cout << describe_settings(env);
+  return 0;
+}
+
+int main_of(int argc, char** argv) {
+  CLI::App cli{
+      "cloakroom-fcgi serves uploads and downloads behind nginx.\n"
+      "It listens on descriptor 0 (systemd socket, spawn-fcgi) or --socket; with REQUEST_METHOD set it answers one "
+      "request\n"
+      "as a plain CGI program. Settings come from the environment: see docs/configuration.md.\n"
+      "Signals: TERM drains, HUP rolls to new settings and program."};
+  std::string socket;
+  bool only_check = false;
+  cli.add_option("--socket", socket, "make and listen on this Unix socket");
+  cli.add_flag("--check-config", only_check, "check the settings, print them with secrets masked, exit 0 or 78");
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return cli.exit(e) == 0 ? 0 : kExitUsage;
+  }
+  const EnvLookup env = process_environment();
+  if (only_check) return check_config(env);
+
+  auto config = read_config(env);
+  if (!config) {
+    std::cerr << config.error().detail;
+    return kExitConfig;
+  }
+  set_log_level(log_level(*config));
+  // other processes of this user must not read our environment and memory; see docs/security.md
+  ::prctl(PR_SET_DUMPABLE, 0);
+  auto sniffer = MagicSniffer::open();
+  if (!sniffer) {
+    std::cerr << sniffer.error().detail << "\n";
+    return kExitConfig;
+  }
+  const bool rolled = env(kOldChildrenVariable).has_value();
+  if (!socket.empty() && !rolled) {
+    if (const Status bound = listen_on(socket); !bound) {
+      std::cerr << bound.error().detail << "\n";
+      return 1;
+    }
+  }
+  if (is_listening(STDIN_FILENO)) return run_fastcgi(*config, **sniffer, {argv + 1, argv + argc});
+  if (env("REQUEST_METHOD")) return serve_cgi(*config, **sniffer);
+  std::cerr << "cloakroom-fcgi: descriptor 0 is no listening socket; give --socket PATH, or start it by systemd or "
+               "spawn-fcgi\n";
+  return kExitUsage;
+}
+
+}  // namespace
+}  // namespace cloakroom
+
+int main(int argc, char** argv) {
+  return cloakroom::main_of(argc, argv);
+}

@@ -1,0 +1,40 @@
+// migrate_command.cc — `cloakroom migrate`: brings the database to the version this program knows.
+#include "db/migrate.h"
+
+#include <iostream>
+
+#include "cmd/commands.h"
+#include "cmd/wiring.h"
+
+namespace cloakroom {
+
+void add_migrate(CLI::App& cli, Command& chosen) {
+  struct Options {
+    std::string folder = share_folder() + "/sql";
+    bool json = false;
+  };
+  const auto options = std::make_shared<Options>();
+  CLI::App* command =
+      cli.add_subcommand("migrate", "make or update the database schema; safe to repeat and on a live system");
+  command->add_option("--sql", options->folder, "folder of the migrations")->capture_default_str();
+  command->add_flag("--json", options->json, "report as JSON");
+  command->callback([options, &chosen] {
+    chosen = [options]() -> int {
+      const auto config = settings_or_complain();
+      if (!config) return kExitConfig;
+      Database database(database_options(*config, "cloakroom-migrate"));
+      const auto report = migrate(database, options->folder);
+      if (!report) return complain(report.error());
+      if (options->json) {
+        std::cout << "{\"from\":" << report->from_version << ",\"to\":" << report->to_version << "}\n";
+      } else if (report->applied.empty()) {
+        std::cout << "nothing to do: the database is at version " << report->to_version << "\n";
+      } else {
+        for (const std::string& name : report->applied) std::cout << "applied " << name << "\n";
+      }
+      return kExitDone;
+    };
+  });
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,118 @@
+// nginx_include.cc — a template language of three words, and the values nginx needs.
+#include "cmd/nginx_include.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "cmd/wiring.h"
+#include "storage/s3_endpoint.h"
+
+namespace cloakroom {
+namespace {
+
+Result<std::string> read_text(const std::string& path) {
+  std::ifstream in(path);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in) return Error{Errc::kInternal, "cannot read template '" + path + "'"};
+  return text.str();
+}
+
+struct Endpoint {
+  std::string scheme, name, port;
+};
+
+// "https://name:port" of the settings, which read_config has checked.
+Endpoint split_endpoint(const std::string& url) {
+  Endpoint e;
+  const std::size_t host = url.find("://") + 3;
+  e.scheme = url.substr(0, host - 3);
+  const std::size_t bracket = url.find(']', host);
+  const std::size_t colon = url.find(':', bracket == std::string::npos ? host : bracket);
+  e.name = url.substr(host, colon == std::string::npos ? colon : colon - host);
+  e.port = colon == std::string::npos ? (e.scheme == "https" ? "443" : "80") : url.substr(colon + 1);
+  return e;
+}
+
+Result<std::string> substitute(std::string line, const std::map<std::string, std::string>& values) {
+  for (std::size_t at = line.find('@'); at != std::string::npos; at = line.find('@', at)) {
+    const std::size_t end = line.find('@', at + 1);
+    if (end == std::string::npos) return Error{Errc::kInternal, "template: unpaired @ in: " + line};
+    const auto value = values.find(line.substr(at + 1, end - at - 1));
+    if (value == values.end()) return Error{Errc::kInternal, "template: unknown name in: " + line};
+    line.replace(at, end - at + 1, value->second);
+    at += value->second.size();
+  }
+  return line;
+}
+
+}  // namespace
+
+Result<std::string> render_template(const std::string& text, const TemplateInput& input) {
+  std::istringstream in(text);
+  std::string out;
+  bool skipping = false;
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("#:if ")) {
+      skipping = !input.conditions.contains(line.substr(5));
+    } else if (line == "#:end") {
+      skipping = false;
+    } else if (!skipping && line.starts_with("#:include ")) {
+      const auto part = input.parts.find(line.substr(10));
+      if (part == input.parts.end()) return Error{Errc::kInternal, "template: no part for: " + line};
+      TRY_ASSIGN(const std::string rendered, render_template(part->second, input));
+      out += rendered;
+    } else if (!skipping) {
+      TRY_ASSIGN(const std::string done, substitute(line, input.values));
+      out.append(done).append("\n");
+    }
+  }
+  return out;
+}
+
+Result<NginxIncludes> render_nginx(const Config& config, const std::string& template_folder) {
+  TemplateInput input;
+  input.values = {{"INSTANCE", config.instance},
+                  {"PREFIX", config.route_prefix},
+                  {"SOCKET", config.socket},
+                  {"STORAGE_PATH", config.storage_path},
+                  {"BODY_TEMP_PATH", config.body_temp_path},
+                  {"MAX_REQUEST_SIZE", std::to_string(config.max_request_bytes)},
+                  {"CACHE_PATH", config.nginx_cache_path},
+                  {"CACHE_SIZE", std::to_string(config.nginx_cache_bytes)},
+                  {"ERROR_LOG", config.nginx_error_log},
+                  {"AUTH_REQUEST", config.auth_request},
+                  {"REMOTE_USER", "\"\""}};
+  if (config.auth == "header") {
+    const bool asks = !config.auth_request.empty();
+    input.values["REMOTE_USER"] = asks ? "$cloakroom_user" : "$remote_user";
+    if (asks) input.conditions.insert("auth_request");
+  }
+  if (config.auth == "jwt") input.conditions.insert("ask_worker");
+  if (config.nginx_health_routes) input.conditions.insert("health");
+  if (config.s3) {
+    input.conditions.insert("s3");
+    const SystemClock clock;
+    TRY_ASSIGN(const StoreSet stores, make_stores(config, clock));
+    const Endpoint endpoint = split_endpoint(config.s3->endpoint);
+    const std::string& host =
+        stores.s3->host();  // what requests are signed for; with virtual addressing bucket.endpoint
+    const std::string name = host.substr(0, host.find(':', host.find(']') == std::string::npos ? 0 : host.find(']')));
+    input.values["S3_SCHEME"] = endpoint.scheme;
+    input.values["S3_HOST"] = host;
+    input.values["S3_NAME"] = name;
+    input.values["S3_ADDRESS"] = name + ":" + endpoint.port;
+    TRY_ASSIGN(input.parts["s3"], read_text(template_folder + "/s3.inc.in"));
+  }
+  TRY_ASSIGN(input.parts["problem"], read_text(template_folder + "/problem.inc.in"));
+  TRY_ASSIGN(const std::string http, read_text(template_folder + "/http.conf.in"));
+  TRY_ASSIGN(const std::string server, read_text(template_folder + "/server.conf.in"));
+  NginxIncludes out;
+  TRY_ASSIGN(out.http, render_template(http, input));
+  TRY_ASSIGN(out.server, render_template(server, input));
+  return out;
+}
+
+}  // namespace cloakroom

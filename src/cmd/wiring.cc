@@ -1,0 +1,107 @@
+// wiring.cc — from settings to objects.
+#include "cmd/wiring.h"
+
+namespace cloakroom {
+namespace {
+
+KeyNaming naming_of(const std::string& word) {
+  if (word == "uuid-name") return KeyNaming::kUuidName;
+  return word == "folder" ? KeyNaming::kFolder : KeyNaming::kFanout;
+}
+
+Delivery delivery_of(const std::string& word) {
+  if (word == "redirect") return Delivery::kRedirect;
+  return word == "stream" ? Delivery::kStream : Delivery::kProxy;
+}
+
+S3Addressing addressing_of(const std::string& word) {
+  if (word == "path") return S3Addressing::kPath;
+  return word == "virtual" ? S3Addressing::kVirtual : S3Addressing::kAuto;
+}
+
+UploadRules upload_rules(const Config& c) {
+  return {.keys = {c.key_prefix, naming_of(c.key_naming)},
+          .max_file_bytes = c.max_upload_bytes,
+          .allowed_types = c.allowed_types,
+          .object_cache_control = c.object_cache_control,
+          .orphan_grace = c.orphan_grace};
+}
+
+AppOptions app_options(const Config& c) {
+  return {.instance = c.instance,
+          .route_prefix = c.route_prefix,
+          .cache_control = c.cache_control,
+          .bodies = {c.body_temp_path, c.max_request_bytes}};
+}
+
+}  // namespace
+
+Result<StoreSet> make_stores(const Config& config, const Clock& clock) {
+  StoreSet set;
+  set.local = std::make_unique<LocalStore>(LocalOptions{.root = config.storage_path});
+  if (config.s3) {
+    const S3Config& s3 = *config.s3;
+    TRY_ASSIGN(set.s3, S3Store::make({.endpoint = s3.endpoint,
+                                      .public_endpoint = s3.public_endpoint,
+                                      .region = s3.region,
+                                      .bucket = s3.bucket,
+                                      .access_key_id = s3.access_key_id,
+                                      .secret_access_key = s3.secret_access_key,
+                                      .session_token = s3.session_token,
+                                      .addressing = addressing_of(s3.addressing)},
+                                     clock));
+    set.s3_retrying = std::make_unique<RetryingStore>(*set.s3, RetryPolicy{});
+  }
+  return set;
+}
+
+Result<Identity> make_identity(const Config& config) {
+  IdentityOptions options{.jwt_cookie = config.jwt_cookie, .service_token = config.service_token};
+  std::optional<JwtVerifier> verifier;
+  if (config.auth == "header") options.mode = IdentityOptions::Mode::kHeader;
+  if (config.auth == "none") options.mode = IdentityOptions::Mode::kNone;
+  if (config.auth == "jwt") {
+    TRY_ASSIGN(JwtVerifier made, JwtVerifier::make({.secret = config.jwt_secret,
+                                                    .public_key_pem = config.jwt_public_key,
+                                                    .user_claim = config.jwt_user_claim,
+                                                    .issuer = config.jwt_issuer,
+                                                    .audience = config.jwt_audience}));
+    verifier.emplace(std::move(made));
+  }
+  return Identity(std::move(options), std::move(verifier));
+}
+
+Level log_level(const Config& config) {
+  if (config.log_level == "error") return Level::kError;
+  if (config.log_level == "warning") return Level::kWarning;
+  return config.log_level == "debug" ? Level::kDebug : Level::kInfo;
+}
+
+DatabaseOptions database_options(const Config& config, const char* program) {
+  return {.url = config.database_url,
+          .schema = config.database_schema,
+          .application_name = std::string(program) + "@" + config.instance};
+}
+
+Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, StoreSet stores, Identity identity)
+    : database_(database_options(config, "cloakroom-fcgi")),
+      rows_(database_),
+      stores_(std::move(stores)),
+      identity_(std::move(identity)),
+      uploads_(rows_, stores_.for_new_files(config), sniffer, clock, upload_rules(config)),
+      downloads_(stores_.all(), {.delivery = delivery_of(config.delivery), .presign_expires = config.presign_expires}),
+      app_{app_options(config), rows_, stores_.for_new_files(config), uploads_, downloads_, identity_, clock},
+      dispatcher_(app_) {}
+
+Result<std::unique_ptr<Service>> Service::make(const Config& config, const Clock& clock, Sniffer& sniffer) {
+  TRY_ASSIGN(StoreSet stores, make_stores(config, clock));
+  TRY_ASSIGN(Identity identity, make_identity(config));
+  return std::unique_ptr<Service>(new Service(config, clock, sniffer, std::move(stores), std::move(identity)));
+}
+
+void Service::serve(Exchange& exchange) {
+  database_.begin_request();
+  dispatcher_.serve(exchange);
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,60 @@
+// wiring.h — builds the parts of a process from a Config. The only place where everybody meets everybody.
+//
+// Lifetime what is made here lives as long as the Wiring; make it after fork(2), for connections are not shared.
+#pragma once
+
+#include <memory>
+
+#include "base/config.h"
+#include "base/log.h"
+#include "db/attachments.h"
+#include "db/pg.h"
+#include "domain/download.h"
+#include "media/magic.h"
+#include "routes/app.h"
+#include "storage/local.h"
+#include "storage/retry.h"
+#include "storage/s3.h"
+
+namespace cloakroom {
+
+class SystemClock final : public Clock {
+ public:
+  TimePoint now() const override { return system_now(); }
+};
+
+struct StoreSet {
+  std::unique_ptr<LocalStore> local;
+  std::unique_ptr<S3Store> s3;  // null when S3 is not configured
+  std::unique_ptr<RetryingStore> s3_retrying;
+
+  Stores all() const { return {local.get(), s3_retrying.get(), s3.get()}; }
+  BlobStore& for_new_files(const Config& config) const {
+    return config.storage == "s3" ? static_cast<BlobStore&>(*s3_retrying) : *local;
+  }
+};
+Result<StoreSet> make_stores(const Config& config, const Clock& clock);
+Result<Identity> make_identity(const Config& config);
+Level log_level(const Config& config);
+DatabaseOptions database_options(const Config& config, const char* program);
+
+// Everything that answers requests.
+class Service {
+ public:
+  static Result<std::unique_ptr<Service>> make(const Config& config, const Clock& clock, Sniffer& sniffer);
+  void serve(Exchange& exchange);
+
+ private:
+  Service(const Config& config, const Clock& clock, Sniffer& sniffer, StoreSet stores, Identity identity);
+
+  Database database_;
+  PgRows rows_;
+  StoreSet stores_;
+  Identity identity_;
+  Uploads uploads_;
+  Downloads downloads_;
+  App app_;
+  Dispatcher dispatcher_;
+};
+
+}  // namespace cloakroom

@@ -1,0 +1,62 @@
+// attachments.h — the port Rows over PostgreSQL: every question of the service is one prepared statement.
+//
+// Source   sql/001_attachments.sql. Rules that must hold under concurrency (link, members, tickets) live there or in
+//          the statement itself, never between two statements of ours.
+// Tickets  a ticket is the row of a deletion job. It counts while nobody ever took the job (attempts = 0): once a
+//          runner did, the object may be gone, so the upload must fail, even if the runner died.
+// Durable  a ticket may be lost when PostgreSQL's host crashes within about 0.6 s of it (synchronous_commit is off for
+//          that statement): at worst an object without a row, which an audit finds. Rows are always durable.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "db/pg.h"
+#include "domain/ports.h"
+
+namespace cloakroom {
+
+// The SELECT list of an attachment row, as read_attachment() reads it. `a` is the table.
+#define CLOAKROOM_ATTACHMENT_COLUMNS                                                                  \
+  "a.id, a.status, a.uploader_id, a.dialog_id, a.message_id, a.account_id, a.filename, a.mime_type, " \
+  "a.size_bytes, a.sha256, a.store, a.key, a.width, a.height, a.created_at"
+inline constexpr int kAttachmentColumns = 15;
+
+// $1 message ids text[], $2 user id text
+extern const Statement kFindByMessages;
+// $1 older than timestamptz, $2 at most int8. Uploads that nobody claimed, oldest first; for the clean-up.
+extern const Statement kFindStale;
+
+// The row at `row`, whose first kAttachmentColumns columns are CLOAKROOM_ATTACHMENT_COLUMNS.
+// Errors   kInternal a word that this program does not know (written by a newer one)
+Result<Attachment> read_attachment(const ResultSet& set, int row);
+
+class PgRows : public Rows {
+ public:
+  explicit PgRows(Database& database) : database_(database) {}  // borrowed
+
+  Status ready() override;
+  Result<std::vector<DeletionTicket>> plan_deletions(StoreKind store, std::span<const ObjectKey> keys,
+                                                     std::chrono::seconds grace) override;
+  Status hasten_deletions(std::span<const DeletionTicket> tickets) override;
+  // REQUIRES: every attachment is kUploaded. Another row with the same id or the same object: kConflict.
+  Status commit_upload(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) override;
+  Result<std::optional<ReadableAttachment>> find(const Uuid& id, const std::optional<std::string>& user_id) override;
+  // Ordered by message, then by time of upload, then by id.
+  Result<std::vector<ReadableAttachment>> find_by_messages(std::span<const std::string> message_ids,
+                                                           const std::optional<std::string>& user_id) override;
+  Result<std::vector<Attachment>> find_unlinked(const std::optional<std::string>& uploader_id,
+                                                std::size_t most) override;
+  // In the order of the request, each once. Repeating a link that was made already succeeds with the same answer.
+  Result<std::vector<Attachment>> link(const LinkRequest& request) override;
+  Result<bool> remove_unlinked(const Uuid& id) override;
+  Result<std::uint64_t> remove_message(const std::string& message_id) override;
+  Status replace_members(const std::string& dialog_id, std::span<const std::string> user_ids) override;
+
+ private:
+  Database& database_;
+};
+
+}  // namespace cloakroom

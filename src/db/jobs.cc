@@ -1,0 +1,104 @@
+// jobs.cc — the statements of the job table.
+#include "db/jobs.h"
+
+#include <algorithm>
+
+namespace cloakroom {
+namespace {
+
+// FOR UPDATE looks at the newest version of a row, so a job that another runner took after our snapshot is left out.
+// The order of RETURNING is not that of the inner SELECT, hence the outer one.
+constexpr Statement kClaim{"claim_jobs",
+                           "WITH due AS (SELECT id FROM jobs WHERE run_at <= now()"
+                           " AND (locked_until IS NULL OR locked_until < now())"
+                           " ORDER BY priority DESC, run_at, id LIMIT $1::int8 FOR UPDATE SKIP LOCKED),"
+                           " taken AS (UPDATE jobs j SET locked_until = now() + $3::int8 * interval '1 second',"
+                           " locked_by = $2::text, attempts = j.attempts + 1 FROM due WHERE j.id = due.id"
+                           " RETURNING j.id, j.kind, j.payload::text, j.attempts, j.priority, j.run_at)"
+                           " SELECT id, kind, payload, attempts FROM taken ORDER BY priority DESC, run_at, id"};
+
+constexpr Statement kComplete{"complete_jobs", "DELETE FROM jobs WHERE id = ANY ($1::int8[]) AND locked_by = $2::text"};
+
+constexpr Statement kFail{"fail_job",
+                          "UPDATE jobs SET run_at = now() + $3::int8 * interval '1 millisecond', last_error = $4::text,"
+                          " locked_until = NULL, locked_by = NULL WHERE id = $1::int8 AND locked_by = $2::text"};
+
+// attempts goes back too: nobody touched the object, so an upload that waits for this ticket is still good.
+constexpr Statement kRelease{"release_jobs",
+                             "UPDATE jobs SET locked_until = NULL, locked_by = NULL, attempts = attempts - 1"
+                             " WHERE id = ANY ($1::int8[]) AND locked_by = $2::text"};
+
+// How long until the next job comes due. What is due now and locked is found at the next time-out.
+constexpr Statement kNextDue{"next_job_due",
+                             "SELECT ceil(extract(epoch FROM run_at - clock_timestamp()) * 1000)::int8 FROM jobs"
+                             " WHERE run_at > now() ORDER BY run_at LIMIT 1"};
+
+PgArray id_array(std::span<const std::int64_t> ids) {
+  PgArray array(PgArray::Element::kInt8, ids.size());
+  for (const auto id : ids) array.int8(id);
+  return array;
+}
+
+}  // namespace
+
+// Before the first claim: a job that comes between a claim and LISTEN would wait for the time-out.
+Status PgJobQueue::listen() {
+  database_.begin_request();
+  TRY(database_.connect_if_needed());
+  if (listening_on_ == database_.connection_number()) return Ok{};
+  TRY(database_.run_once("LISTEN cloakroom_jobs", Params{}));
+  listening_on_ = database_.connection_number();
+  return Ok{};
+}
+
+Result<std::vector<Job>> PgJobQueue::claim(std::size_t most) {
+  TRY(listen());
+  Params params;
+  params.int8(static_cast<std::int64_t>(most)).text(runner_);
+  params.int8(std::chrono::duration_cast<std::chrono::seconds>(kJobLease).count());
+  TRY_ASSIGN(const auto set, database_.run(kClaim, params));
+  std::vector<Job> jobs;
+  jobs.reserve(static_cast<std::size_t>(set.rows()));
+  for (int row = 0; row < set.rows(); ++row) {
+    jobs.push_back(Job{.id = set.integer(row, 0),
+                       .kind = std::string(set.text(row, 1)),
+                       .payload = std::string(set.text(row, 2)),
+                       .attempts = static_cast<int>(set.integer(row, 3))});
+  }
+  return jobs;
+}
+
+Status PgJobQueue::complete(std::span<const std::int64_t> ids) {
+  if (ids.empty()) return Ok{};
+  Params params;
+  params.array(id_array(ids)).text(runner_);
+  TRY(database_.run(kComplete, params));
+  return Ok{};
+}
+
+Status PgJobQueue::fail(std::int64_t id, std::chrono::milliseconds again_in, std::string_view error) {
+  Params params;
+  params.int8(id).text(runner_).int8(again_in.count()).text(error);
+  TRY(database_.run(kFail, params));
+  return Ok{};
+}
+
+Status PgJobQueue::release(std::span<const std::int64_t> ids) {
+  if (ids.empty()) return Ok{};
+  Params params;
+  params.array(id_array(ids)).text(runner_);
+  TRY(database_.run(kRelease, params));
+  return Ok{};
+}
+
+Result<QueueWait> PgJobQueue::wait(int stop_fd, std::chrono::milliseconds most) {
+  TRY(listen());
+  TRY_ASSIGN(const auto next, database_.run(kNextDue, Params{}));
+  if (next.rows() > 0)
+    most = std::clamp(std::chrono::milliseconds(next.integer(0, 0)), std::chrono::milliseconds(1), most);
+  TRY_ASSIGN(const auto outcome, database_.wait(stop_fd, most));
+  if (outcome == WaitOutcome::kStopped) return QueueWait::kStopped;
+  return outcome == WaitOutcome::kNotified ? QueueWait::kWork : QueueWait::kTimeout;
+}
+
+}  // namespace cloakroom

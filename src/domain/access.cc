@@ -1,0 +1,38 @@
+// access.cc — the rule of access.h as code.
+#include "domain/access.h"
+
+namespace cloakroom {
+namespace {
+
+bool is_uploader(const Caller& caller, const Attachment& attachment) {
+  return caller.user_id.has_value() && attachment.uploader_id == caller.user_id;
+}
+
+}  // namespace
+
+Error cloaked() {
+  return Error{Errc::kNotFound, "absent or not the caller's"};
+}
+
+bool may_read(const Caller& caller, const ReadableAttachment& found) {
+  if (caller.is_service() || is_uploader(caller, found.attachment)) return true;
+  return found.attachment.status == AttachmentStatus::kLinked && found.caller_is_member;
+}
+
+Status check_read(const Caller& caller, const std::optional<ReadableAttachment>& found) {
+  if (!found || !may_read(caller, *found)) return cloaked();
+  return Ok{};
+}
+
+Status check_remove(const Caller& caller, const std::optional<ReadableAttachment>& found) {
+  TRY(check_read(caller, found));
+  if (!caller.is_service() && !is_uploader(caller, found->attachment)) {
+    return refuse(Errc::kDenied, "Only the uploader may remove this attachment.");
+  }
+  if (found->attachment.status != AttachmentStatus::kUploaded) {
+    return refuse(Errc::kConflict, "This attachment is linked to a message; delete the message instead.");
+  }
+  return Ok{};
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,49 @@
+// download.cc — the delivery decision.
+#include "domain/download.h"
+
+namespace cloakroom {
+namespace {
+
+// URLs that stay inside the host are signed for as long as S3 allows: a short life would cut a slow, sliced download.
+constexpr std::chrono::seconds kInternalUrlLife{604800};
+
+}  // namespace
+
+Result<std::string> Downloads::browser_url(const Attachment& attachment, const ObjectKey& key,
+                                           std::string_view disposition, std::string_view method) const {
+  return stores_.s3_presigner->presign(key, {.method = method,
+                                             .expires = rules_.presign_expires,
+                                             .content_disposition = disposition,
+                                             .content_type = attachment.mime_type,
+                                             .for_browser = true});
+}
+
+Result<DownloadPlan> Downloads::plan(const Attachment& attachment, std::string_view disposition, bool head_only) const {
+  TRY_ASSIGN(ObjectKey key, ObjectKey::parse(attachment.key));
+  BlobStore* store = stores_.by_kind(attachment.store);
+  if (store == nullptr) {
+    return Error{Errc::kStore, "the row's store '" + std::string(to_string(attachment.store)) + "' is not configured"};
+  }
+  const bool presigned = attachment.store == StoreKind::kS3 && stores_.s3_presigner != nullptr;
+  if (presigned && rules_.delivery == Delivery::kRedirect) {
+    TRY_ASSIGN(std::string url, browser_url(attachment, key, disposition, head_only ? "HEAD" : "GET"));
+    return DownloadPlan(Redirect{std::move(url)});
+  }
+  if (attachment.size_bytes == 0) return DownloadPlan(EmptyBody{});
+  if (rules_.delivery == Delivery::kStream) return DownloadPlan(Stream{store, std::move(key)});
+  if (attachment.store == StoreKind::kLocal) return DownloadPlan(InternalFile{key.str()});
+  if (!presigned) return DownloadPlan(Stream{store, std::move(key)});
+  TRY_ASSIGN(std::string url, stores_.s3_presigner->presign(key, {.method = "GET", .expires = kInternalUrlLife}));
+  const std::size_t path = url.find('/', url.find("://") + 3);
+  return DownloadPlan(InternalS3{url.substr(path), attachment.size_bytes});
+}
+
+std::string Downloads::direct_url(const Attachment& attachment, std::string_view disposition) const {
+  if (rules_.delivery != Delivery::kRedirect || attachment.store != StoreKind::kS3) return {};
+  const auto key = ObjectKey::parse(attachment.key);
+  if (!key || stores_.s3_presigner == nullptr) return {};
+  auto url = browser_url(attachment, *key, disposition, "GET");
+  return url ? *std::move(url) : std::string();
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,68 @@
+// download.h — decides how the bytes of an attachment reach the client. nginx or the worker's edge carries it out.
+//
+// Plans    EmptyBody     0 bytes: answered at once, a proxy or a slice of nothing goes wrong elsewhere
+//          InternalFile  X-Accel-Redirect to the local store's folder
+//          InternalS3    X-Accel-Redirect to nginx's S3 proxy; `target` is a presigned path and never leaves the host
+//          Redirect      302 to a presigned URL for the browser
+//          Stream        the worker sends the bytes from `store`
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "domain/ports.h"
+
+namespace cloakroom {
+
+enum class Delivery { kProxy, kRedirect, kStream };
+
+struct EmptyBody {};
+struct InternalFile {
+  std::string key;
+};
+struct InternalS3 {
+  std::string target;            // path and query, percent-encoded
+  std::uint64_t size_bytes = 0;
+};
+struct Redirect {
+  std::string url;
+};
+struct Stream {
+  BlobStore* store = nullptr;
+  ObjectKey key;
+};
+using DownloadPlan = std::variant<EmptyBody, InternalFile, InternalS3, Redirect, Stream>;
+
+// The stores there are, by kind. A row of a kind that is not configured cannot be served.
+struct Stores {
+  BlobStore* local = nullptr;
+  BlobStore* s3 = nullptr;
+  Presigner* s3_presigner = nullptr;
+
+  BlobStore* by_kind(StoreKind kind) const { return kind == StoreKind::kLocal ? local : s3; }
+};
+
+struct DownloadRules {
+  Delivery delivery = Delivery::kProxy;
+  std::chrono::seconds presign_expires{};
+};
+
+class Downloads {
+ public:
+  Downloads(Stores stores, DownloadRules rules) : stores_(stores), rules_(rules) {}
+
+  // `disposition` is the header value for the browser, used where the store will send it.
+  Result<DownloadPlan> plan(const Attachment& attachment, std::string_view disposition, bool head_only) const;
+
+  // The address of the bytes for `data_url`: presigned with DELIVERY=redirect, else empty (the stable address serves).
+  std::string direct_url(const Attachment& attachment, std::string_view disposition) const;
+
+ private:
+  Result<std::string> browser_url(const Attachment& attachment, const ObjectKey& key, std::string_view disposition,
+                                  std::string_view method) const;
+
+  Stores stores_;
+  DownloadRules rules_;
+};
+
+}  // namespace cloakroom

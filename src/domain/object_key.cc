@@ -1,0 +1,70 @@
+// object_key.cc — the rules that make a key harmless, and the three ways to name one.
+#include "domain/object_key.h"
+
+#include "base/encode.h"
+#include "base/limits.h"
+
+namespace cloakroom {
+namespace {
+
+// Letters, digits and every non-ASCII character stay; '/', '%', quotes, spaces and the like become '_': they are legal,
+// but shells, proxies and stores disagree about them.
+std::string tame(std::string_view filename, std::size_t most_bytes) {
+  std::string out;
+  for (const char c : filename) {
+    const auto u = static_cast<unsigned char>(c);
+    const bool kept = u >= 0x80 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                      c == '.' || c == '-' || c == '_';
+    out += kept ? c : '_';
+  }
+  if (out.size() > most_bytes) {
+    std::size_t at = out.size() - most_bytes;  // the end is kept: it has the extension
+    while (at < out.size() && (static_cast<unsigned char>(out[at]) & 0xC0U) == 0x80U) ++at;
+    out.erase(0, at);
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<ObjectKey> ObjectKey::parse(std::string_view text) {
+  const auto bad = [](const char* why) { return Error{Errc::kInvalid, std::string("not an object key: ") + why}; };
+  if (text.empty() || text.size() > limits::kKeyBytes) return bad("empty or too long");
+  if (has_control(text) || text.find('\\') != std::string_view::npos) return bad("control character or backslash");
+  if (!is_utf8(text)) return bad("not UTF-8");
+  std::size_t start = 0;
+  while (true) {
+    const std::size_t end = text.find('/', start);
+    const std::string_view segment = text.substr(start, end == std::string_view::npos ? end : end - start);
+    if (segment.empty() || segment == "." || segment == "..") return bad("empty or dot segment");
+    if (segment.size() > limits::kKeySegmentBytes) return bad("segment too long");
+    if (end == std::string_view::npos) break;
+    start = end + 1;
+  }
+  return ObjectKey(std::string(text));
+}
+
+ObjectKey make_key(const KeyRule& rule, const Uuid& id, std::string_view filename) {
+  std::string text = rule.prefix;
+  switch (rule.naming) {
+    case KeyNaming::kFanout: {
+      const std::string hex = to_hex(id);
+      text.append(hex, 30, 2).append("/").append(hex);  // the last byte is random, the first ones are the time
+      break;
+    }
+    case KeyNaming::kUuidName:
+      text.append(to_string(id)).append("_").append(tame(filename, limits::kKeySegmentBytes - 37));
+      break;
+    case KeyNaming::kFolder: {
+      std::string name = tame(filename, limits::kKeySegmentBytes);
+      if (name == "." || name == "..") name.insert(0, 1, '_');
+      text.append(to_string(id)).append("/").append(name);
+      break;
+    }
+  }
+  auto key = ObjectKey::parse(text);
+  if (!key) BUG("a key made by rule was refused");
+  return *std::move(key);
+}
+
+}  // namespace cloakroom

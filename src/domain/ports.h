@@ -1,0 +1,146 @@
+// ports.h — what the domain needs from the outside world. Adapters (storage/, db/, media/) implement it; tests fake it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "domain/attachment.h"
+#include "domain/object_key.h"
+
+namespace cloakroom {
+
+// What a store keeps beside the bytes (a local disk keeps none of it; the row has it too).
+struct ObjectMeta {
+  std::string content_type;
+  std::string content_disposition;
+  std::string cache_control;
+  std::string attachment_id;
+};
+
+struct ObjectInfo {
+  std::uint64_t size_bytes = 0;
+  std::string content_type;        // empty where the store keeps none
+};
+
+struct ByteRange {
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+
+// Takes bytes as they come. An error stops the sender and is returned by it.
+class ByteSink {
+ public:
+  virtual ~ByteSink() = default;
+  virtual Status write(std::span<const std::byte> bytes) = 0;
+};
+
+// Where bytes live. Every method may be repeated with the same arguments and ends in the same state.
+// Errors   kNotFound no such object; kDiskFull; kStore the store is away or answers wrongly, retryable says whether a
+//          second try may help; kInternal a fault of this host.
+// Memory   no method holds more than limits::kCopyBufferBytes of an object.
+class BlobStore {
+ public:
+  virtual ~BlobStore() = default;
+  virtual StoreKind kind() const = 0;
+
+  // Makes the root folder or the bucket when it is missing. Called once at start and by tools.
+  virtual Status prepare() = 0;
+  // A cheap question whether put and get would work now.
+  virtual Status ready() = 0;
+
+  // On success the bytes are durable under `key` and their SHA-256 is returned: they are hashed once, on the way.
+  // On failure the key may or may not exist; the caller has a deletion job for it.
+  virtual Result<Sha256Digest> put(const ObjectKey& key, const FileRange& bytes, const ObjectMeta& meta) = 0;
+  virtual Result<ObjectInfo> head(const ObjectKey& key) = 0;
+  // Sends exactly `range` (which must lie within the object) to the sink.
+  virtual Status get(const ObjectKey& key, const ByteRange& range, ByteSink& sink) = 0;
+  // An absent object is a success.
+  virtual Status remove(const ObjectKey& key) = 0;
+};
+
+struct PresignRequest {
+  std::string_view method = "GET";
+  std::chrono::seconds expires{};
+  std::string_view content_disposition = {};   // response-content-disposition; empty = as stored
+  std::string_view content_type = {};          // response-content-type; empty = as stored
+  bool for_browser = false;                    // the public endpoint instead of the internal one
+};
+
+// A store whose objects others can fetch by a signed URL. Pure: no round trip.
+class Presigner {
+ public:
+  virtual ~Presigner() = default;
+  virtual Result<std::string> presign(const ObjectKey& key, const PresignRequest& request) = 0;
+};
+
+// Tells what bytes are by looking at them.
+class Sniffer {
+ public:
+  virtual ~Sniffer() = default;
+  virtual Result<std::string> mime_type(std::span<const std::byte> head) = 0;   // "image/png"; never empty
+};
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual TimePoint now() const = 0;
+};
+
+// A stored object that shall be deleted unless the rows that need it are committed first.
+struct DeletionTicket {
+  std::int64_t job_id = 0;
+};
+
+struct ReadableAttachment {
+  Attachment attachment;
+  bool caller_is_member = false;    // of attachment.dialog_id; false without a dialog or a user
+};
+
+struct LinkRequest {
+  std::vector<Uuid> attachment_ids;
+  std::string message_id;
+  std::optional<std::string> dialog_id;
+  std::optional<std::string> uploader_id;   // whose uploads; empty = the service's own
+  bool by_service = false;                  // a user must be a member of the dialog and the author of the message
+};
+
+// The database. One statement a call, but for link().
+// Errors   kDatabase PostgreSQL is away or refused; nothing was changed, or (plan_deletion, commit_upload) at most a deletion job.
+class Rows {
+ public:
+  virtual ~Rows() = default;
+  virtual Status ready() = 0;
+
+  // Before bytes are stored: jobs that will delete these objects after `grace`, one for each key, in order.
+  virtual Result<std::vector<DeletionTicket>> plan_deletions(StoreKind store, std::span<const ObjectKey> keys,
+                                                             std::chrono::seconds grace) = 0;
+  // The upload failed: let those jobs run now.
+  virtual Status hasten_deletions(std::span<const DeletionTicket> tickets) = 0;
+  // The commit point: all rows appear and all tickets vanish, or neither. kConflict when a ticket is gone already.
+  virtual Status commit_upload(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) = 0;
+
+  virtual Result<std::optional<ReadableAttachment>> find(const Uuid& id, const std::optional<std::string>& user_id) = 0;
+  virtual Result<std::vector<ReadableAttachment>> find_by_messages(std::span<const std::string> message_ids,
+                                                                   const std::optional<std::string>& user_id) = 0;
+  virtual Result<std::vector<Attachment>> find_unlinked(const std::optional<std::string>& uploader_id,
+                                                        std::size_t most) = 0;
+
+  // All or nothing. kConflict, with a sentence for the client, when one cannot be tied; nothing is changed then.
+  virtual Result<std::vector<Attachment>> link(const LinkRequest& request) = 0;
+  // Deletes the row if it is still unlinked; its object follows by trigger and job. False: linked meanwhile, or gone.
+  virtual Result<bool> remove_unlinked(const Uuid& id) = 0;
+  virtual Result<std::uint64_t> remove_message(const std::string& message_id) = 0;   // how many rows
+
+  virtual Status replace_members(const std::string& dialog_id, std::span<const std::string> user_ids) = 0;
+};
+
+}  // namespace cloakroom

@@ -1,0 +1,78 @@
+// upload.cc — the story of an upload, in its order.
+#include "domain/upload.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "domain/filename.h"
+
+namespace cloakroom {
+
+bool type_allowed(std::string_view type, std::span<const std::string> patterns) {
+  return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](std::string_view pattern) {
+           if (pattern.ends_with("/*")) return type.starts_with(pattern.substr(0, pattern.size() - 1));
+           return pattern == type;
+         });
+}
+
+Result<Attachment> Uploads::describe(const UploadRequest& request, const IncomingFile& file) {
+  Attachment a;
+  a.filename = clean_filename(file.filename);
+  if (file.bytes.size > rules_.max_file_bytes) {
+    return refuse(Errc::kTooLarge, fmt::format("The file '{}' has {} bytes; the limit is {}.", a.filename,
+                                               file.bytes.size, rules_.max_file_bytes));
+  }
+  const auto head_size = static_cast<std::size_t>(std::min<std::uint64_t>(file.bytes.size, limits::kSniffBytes));
+  const std::span<std::byte> head = copy_buffer().first(head_size);
+  TRY_ASSIGN(const std::size_t got, read_at(file.bytes.fd, head, file.bytes.offset));
+  TRY_ASSIGN(a.mime_type, sniffer_.mime_type(head.first(got)));
+  if (!type_allowed(a.mime_type, rules_.allowed_types)) {
+    return refuse(Errc::kUnsupportedType,
+                  fmt::format("The file '{}' is of type {}, which is not accepted here.", a.filename, a.mime_type));
+  }
+  a.created_at = clock_.now();
+  a.id = make_uuid7(a.created_at);
+  a.uploader_id = request.caller.user_id;
+  a.dialog_id = request.dialog_id;
+  a.size_bytes = file.bytes.size;
+  a.store = store_.kind();
+  return a;
+}
+
+Status Uploads::store_all(const UploadRequest& request, std::span<const ObjectKey> keys,
+                          std::vector<Attachment>& made) {
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    Attachment& a = made[i];
+    const ObjectMeta meta{.content_type = a.mime_type,
+                          .content_disposition = {},  // downloads go through us or carry it in the signed URL
+                          .cache_control = rules_.object_cache_control,
+                          .attachment_id = to_string(a.id)};
+    TRY_ASSIGN(a.sha256, store_.put(keys[i], request.files[i].bytes, meta));
+  }
+  return Ok{};
+}
+
+Result<std::vector<Attachment>> Uploads::take(const UploadRequest& request) {
+  std::vector<Attachment> made;
+  std::vector<ObjectKey> keys;
+  for (const IncomingFile& file : request.files) {
+    TRY_ASSIGN(Attachment a, describe(request, file));
+    keys.push_back(make_key(rules_.keys, a.id, a.filename));
+    a.key = keys.back().str();
+    made.push_back(std::move(a));
+  }
+  TRY_ASSIGN(const std::vector<DeletionTicket> tickets, rows_.plan_deletions(store_.kind(), keys, rules_.orphan_grace));
+  Status done = store_all(request, keys, made);
+  if (done) done = rows_.commit_upload(made, tickets);
+  if (!done) {
+    // Best effort: without it the tickets fall due after the grace. A commit whose answer was lost took its tickets
+    // with it, so hastening them cannot touch a file that has its row.
+    [[maybe_unused]] const Status hastened = rows_.hasten_deletions(tickets);
+    return std::move(done).error();
+  }
+  return made;
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,59 @@
+// upload.h — takes files in, all or nothing.
+//
+// Order    limits, sniff, deletion tickets, bytes (hashed on the way, durable), rows. The rows are the commit point: whatever
+//          fails before it leaves nothing but objects that a job deletes, also after a crash of this process or host.
+// Errors   kTooLarge, kUnsupportedType and kInvalid name the file; kStore, kDatabase, kDiskFull: nothing was kept, try again.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "domain/access.h"
+#include "domain/ports.h"
+
+namespace cloakroom {
+
+struct IncomingFile {
+  std::string filename;      // as the client sent it; cleaned here
+  FileRange bytes;
+};
+
+struct UploadRequest {
+  Caller caller;
+  std::optional<std::string> dialog_id;
+  std::vector<IncomingFile> files;
+};
+
+struct UploadRules {
+  KeyRule keys;
+  std::uint64_t max_file_bytes = 0;
+  std::vector<std::string> allowed_types;     // "image/png", "image/*"; empty = all
+  std::string object_cache_control;
+  std::chrono::seconds orphan_grace{};        // after this an object without a row is deleted
+};
+
+class Uploads {
+ public:
+  Uploads(Rows& rows, BlobStore& store, Sniffer& sniffer, const Clock& clock, UploadRules rules)
+      : rows_(rows), store_(store), sniffer_(sniffer), clock_(clock), rules_(std::move(rules)) {}
+
+  Result<std::vector<Attachment>> take(const UploadRequest& request);
+
+  std::uint64_t max_file_bytes() const { return rules_.max_file_bytes; }
+
+ private:
+  Result<Attachment> describe(const UploadRequest& request, const IncomingFile& file);
+  Status store_all(const UploadRequest& request, std::span<const ObjectKey> keys, std::vector<Attachment>& made);
+
+  Rows& rows_;
+  BlobStore& store_;
+  Sniffer& sniffer_;
+  const Clock& clock_;
+  UploadRules rules_;
+};
+
+// Does `type` match one of the patterns? An empty list matches everything.
+bool type_allowed(std::string_view type, std::span<const std::string> patterns);
+
+}  // namespace cloakroom

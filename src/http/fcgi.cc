@@ -1,0 +1,53 @@
+// fcgi.cc — the few calls of libfcgi that a prefork worker needs.
+#include "http/fcgi.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace cloakroom {
+
+Status fcgi_start() {
+  if (FCGX_Init() != 0) return Error{Errc::kInternal, "libfcgi cannot be started"};
+  return Ok{};
+}
+
+FcgiExchange::FcgiExchange(int listen_fd) {
+  if (FCGX_InitRequest(&request_, listen_fd, FCGI_FAIL_ACCEPT_ON_INTR) != 0) BUG("FCGX_InitRequest failed");
+}
+
+FcgiExchange::~FcgiExchange() {
+  FCGX_Free(&request_, 1);
+}
+
+bool FcgiExchange::accept() {
+  return FCGX_Accept_r(&request_) >= 0;
+}
+
+// Keep-alive is off on nginx's side: a kept connection would tie one client to one single-threaded child.
+void FcgiExchange::finish() {
+  FCGX_Finish_r(&request_);
+}
+
+std::string_view FcgiExchange::variable(const char* name) const {
+  const char* value = FCGX_GetParam(name, request_.envp);
+  return value != nullptr ? std::string_view(value) : std::string_view();
+}
+
+Result<std::size_t> FcgiExchange::read_body(std::span<std::byte> into) {
+  const auto most = static_cast<int>(std::min<std::size_t>(into.size(), std::numeric_limits<int>::max()));
+  const int got = FCGX_GetStr(reinterpret_cast<char*>(into.data()), most, request_.in);
+  if (got < 0 || FCGX_GetError(request_.in) != 0) return Error{Errc::kInvalid, "the front end broke off in the body"};
+  return static_cast<std::size_t>(got);
+}
+
+Status FcgiExchange::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const auto most = static_cast<int>(std::min<std::size_t>(bytes.size(), 1 << 30));
+    const int sent = FCGX_PutStr(reinterpret_cast<const char*>(bytes.data()), most, request_.out);
+    if (sent <= 0) return Error{Errc::kInvalid, "the client went away"};
+    bytes = bytes.subspan(static_cast<std::size_t>(sent));
+  }
+  return Ok{};
+}
+
+}  // namespace cloakroom

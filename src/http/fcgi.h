@@ -1,0 +1,32 @@
+// fcgi.h — FastCGI by libfcgi: accepts on a listening descriptor and carries one request at a time.
+#pragma once
+
+#include <fcgiapp.h>
+
+#include "http/exchange.h"
+
+namespace cloakroom {
+
+// Prepares libfcgi. Installs its signal handlers, so call it before your own. kInternal when it refuses.
+Status fcgi_start();
+
+class FcgiExchange final : public Exchange {
+ public:
+  explicit FcgiExchange(int listen_fd);
+  ~FcgiExchange() override;
+  FcgiExchange(const FcgiExchange&) = delete;
+  FcgiExchange& operator=(const FcgiExchange&) = delete;
+
+  // Takes the next connection from the (non-blocking) descriptor. False when another child was quicker.
+  bool accept();
+  void finish();
+
+  std::string_view variable(const char* name) const override;
+  Result<std::size_t> read_body(std::span<std::byte> into) override;
+  Status write(std::span<const std::byte> bytes) override;
+
+ private:
+  FCGX_Request request_{};
+};
+
+}  // namespace cloakroom

@@ -1,0 +1,113 @@
+// reply.cc — the table of failures, problem documents, and the bytes of an answer.
+#include "http/reply.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/encode.h"
+#include "base/json.h"
+
+namespace cloakroom {
+namespace {
+
+struct Row {
+  Errc code;
+  int status;
+  std::string_view name, title, sentence;
+};
+
+// The only place where a failure gets its number.
+constexpr std::array kTable{
+    Row{Errc::kInvalid, 400, "invalid", "Bad Request", "The request is malformed."},
+    Row{Errc::kUnauthenticated, 401, "unauthenticated", "Unauthorized", "Who are you? Send a valid token."},
+    Row{Errc::kDenied, 403, "denied", "Forbidden", "You may not do this."},
+    Row{Errc::kNotFound, 404, "not_found", "Not Found", "There is nothing here for you."},
+    Row{Errc::kMethodNotAllowed, 405, "method_not_allowed", "Method Not Allowed",
+        "This address does not take this method."},
+    Row{Errc::kConflict, 409, "conflict", "Conflict", "The state of the attachment does not allow this."},
+    Row{Errc::kLengthRequired, 411, "length_required", "Length Required", "Send Content-Length."},
+    Row{Errc::kPreconditionFailed, 412, "precondition_failed", "Precondition Failed",
+        "The file is not the one you named."},
+    Row{Errc::kTooLarge, 413, "too_large", "Content Too Large", "The upload is too large."},
+    Row{Errc::kUnsupportedType, 415, "unsupported_type", "Unsupported Media Type", "This type is not accepted here."},
+    Row{Errc::kRangeNotSatisfiable, 416, "range_not_satisfiable", "Range Not Satisfiable",
+        "The file has no such range."},
+    Row{Errc::kStore, 502, "store", "Bad Gateway", "The file store does not answer. Nothing was changed; try again."},
+    Row{Errc::kDatabase, 503, "database", "Service Unavailable", "The database does not answer. Try again soon."},
+    Row{Errc::kDiskFull, 507, "disk_full", "Insufficient Storage", "There is no room left. Nothing was kept."},
+    Row{Errc::kInternal, 500, "internal", "Internal Server Error",
+        "Something went wrong here. The log has the details."},
+};
+
+const Row& row(Errc code) {
+  const auto* found = std::find_if(kTable.begin(), kTable.end(), [&](const Row& r) { return r.code == code; });
+  if (found == kTable.end()) BUG("an error code without a row");
+  return *found;
+}
+
+}  // namespace
+
+std::string_view error_name(Errc code) {
+  return row(code).name;
+}
+int error_status(Errc code) {
+  return row(code).status;
+}
+
+Response json_response(int status, std::string body) {
+  Response r;
+  r.status = status;
+  r.body = std::move(body);
+  r.add("Content-Type", "application/json").add("Cache-Control", "no-store");
+  return r;
+}
+
+Response problem(const Error& error, std::string_view request_id) {
+  const Row& known = row(error.code);
+  const Json document(json_object());
+  const auto put = [&](const char* name, std::string_view text) {
+    json_object_set_new(document.get(), name, json_text(text).release());
+  };
+  put("type", fmt::format("urn:cloakroom:error:{}", known.name));
+  put("title", known.title);
+  json_object_set_new(document.get(), "status", json_integer(known.status));
+  put("detail", error.say.empty() ? known.sentence : std::string_view(error.say));
+  put("request_id", request_id);
+  Response r;
+  r.status = known.status;
+  r.body = dump_json(document);
+  r.is_error = true;
+  r.error = error.code;
+  r.error_detail = error.detail;
+  r.add("Content-Type", "application/problem+json").add("Cache-Control", "no-store");
+  if (error.code == Errc::kUnauthenticated) r.add("WWW-Authenticate", "Bearer");
+  if (error.code == Errc::kDatabase || error.code == Errc::kStore) r.add("Retry-After", "2");
+  return r;
+}
+
+Result<std::uint64_t> send(const Request& request, const Response& response, Exchange& exchange) {
+  for (const auto& [name, value] : response.headers) {
+    if (has_control(value)) {
+      return send(request, problem(Error{Errc::kInternal, "control character in header " + name}, request.id),
+                  exchange);
+    }
+  }
+  std::string out = fmt::format("Status: {}\r\n", response.status);
+  for (const auto& [name, value] : response.headers) out.append(name).append(": ").append(value).append("\r\n");
+  out.append("X-Request-Id: ").append(request.id).append("\r\nX-Content-Type-Options: nosniff\r\n");
+  const std::uint64_t length = response.stream ? response.stream_bytes : response.body.size();
+  const bool bodyless = response.status == 304 || response.status == 204;
+  if (!bodyless) out += fmt::format("Content-Length: {}\r\n", length);
+  out += "\r\n";
+  const bool head = request.method == "HEAD";
+  const bool has_body = !head && !bodyless;
+  if (has_body && !response.stream) out += response.body;
+  TRY(exchange.write(std::as_bytes(std::span(out))));
+  if (!has_body) return std::uint64_t{0};
+  if (response.stream) TRY(response.stream(exchange));
+  return length;
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,44 @@
+// reply.h — an answer, and the one table that turns an Errc into a status and a problem document (RFC 9457).
+//
+// Headers  every answer has X-Request-Id, X-Content-Type-Options and, unless it is a file, Cache-Control: no-store.
+//          A header value with a control character is never sent: the answer becomes a 500 instead.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "http/exchange.h"
+#include "http/request.h"
+
+namespace cloakroom {
+
+struct Response {
+  int status = 200;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  // Set: the bytes come from here, after the headers; `stream_bytes` is their exact number.
+  std::function<Status(ByteSink&)> stream;
+  std::uint64_t stream_bytes = 0;
+  // For the log: why it is an error, in our own words.
+  Errc error = Errc::kInternal;
+  std::string error_detail;
+  bool is_error = false;
+
+  Response& add(std::string_view name, std::string_view value) {
+    headers.emplace_back(name, value);
+    return *this;
+  }
+};
+
+Response json_response(int status, std::string body);
+Response problem(const Error& error, std::string_view request_id);
+std::string_view error_name(Errc code);  // "not_found": for the log and the problem's `type`
+int error_status(Errc code);
+
+// Sends it. HEAD gets the headers alone. Returns how many body bytes left; kInvalid when the client went away.
+Result<std::uint64_t> send(const Request& request, const Response& response, Exchange& exchange);
+
+}  // namespace cloakroom

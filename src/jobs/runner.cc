@@ -1,0 +1,126 @@
+// runner.cc — the loop of `cloakroom jobs`.
+#include "jobs/runner.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <utility>
+
+#include "base/log.h"
+
+namespace cloakroom {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr milliseconds kFirstRetry{5000};
+constexpr milliseconds kLastRetry{2400000};  // half as much again is an hour
+constexpr milliseconds kFirstReconnect{100};
+constexpr milliseconds kLastReconnect{5000};
+constexpr std::size_t kErrorBytes = 500;  // of jobs.last_error
+
+bool is_stopped(int stop_fd, milliseconds within) {
+  pollfd one{stop_fd, POLLIN, 0};
+  return ::poll(&one, 1, static_cast<int>(within.count())) > 0;
+}
+
+// A store's answer may hold any bytes; the column holds text.
+std::string plain(std::string_view detail) {
+  std::string text(detail.substr(0, kErrorBytes));
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  return text;
+}
+
+std::vector<std::int64_t> ids_from(const std::vector<Job>& jobs, std::size_t first) {
+  std::vector<std::int64_t> ids;
+  for (std::size_t i = first; i < jobs.size(); ++i) ids.push_back(jobs[i].id);
+  return ids;
+}
+
+}  // namespace
+
+milliseconds retry_delay(int attempts, double chance) {
+  const int doublings = std::clamp(attempts - 1, 0, 20);
+  const auto base = std::min(kLastRetry, milliseconds(kFirstRetry.count() << doublings));
+  return base + milliseconds(static_cast<std::int64_t>(static_cast<double>(base.count()) * chance / 2));
+}
+
+Runner::Runner(JobQueue& queue, JobHandlers handlers, RunnerOptions options)
+    : queue_(queue), handlers_(std::move(handlers)), options_(std::move(options)) {
+  if (!options_.chance) {
+    auto generator = std::make_shared<std::minstd_rand>(std::random_device{}());
+    options_.chance = [generator] { return std::uniform_real_distribution<double>(0, 1)(*generator); };
+  }
+}
+
+// Success: the job is done, or its failure is on record. An error: the queue is away.
+Status Runner::run_job(const Job& job) {
+  const auto begin = Clock::now();
+  const auto handler = handlers_.find(job.kind);
+  auto outcome =
+      handler != handlers_.end()
+          ? handler->second(job)
+          : Status(Error{Errc::kInternal, "no handler for this kind of job: is a newer cloakroom also running?"});
+  const auto ms = std::chrono::duration_cast<milliseconds>(Clock::now() - begin).count();
+  if (outcome) {
+    done_.push_back(job.id);
+    log(Level::kInfo, "job.done", {{"kind", job.kind}, {"id", job.id}, {"attempts", job.attempts}, {"ms", ms}});
+    return Ok{};
+  }
+  const auto again_in = retry_delay(job.attempts, options_.chance());
+  log(Level::kWarning, "job.failed",
+      {{"kind", job.kind},
+       {"id", job.id},
+       {"attempts", job.attempts},
+       {"ms", ms},
+       {"again_in_ms", again_in.count()},
+       {"detail", outcome.error().detail}});
+  return queue_.fail(job.id, again_in, plain(outcome.error().detail));
+}
+
+Status Runner::settle() {
+  TRY(queue_.complete(done_));
+  done_.clear();
+  return Ok{};
+}
+
+Result<std::size_t> Runner::run_batch(int stop_fd) {
+  TRY(settle());  // what the last batch could not report
+  const auto lease_begin = Clock::now();
+  TRY_ASSIGN(const auto jobs, queue_.claim(options_.batch_jobs));
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    if (is_stopped(stop_fd, milliseconds(0)) || Clock::now() - lease_begin > kJobLease / 2) {
+      TRY(settle());
+      TRY(queue_.release(ids_from(jobs, i)));
+      return i;
+    }
+    TRY(run_job(jobs[i]));
+  }
+  TRY(settle());
+  return jobs.size();
+}
+
+void Runner::run(int stop_fd) {
+  milliseconds reconnect_in = kFirstReconnect;
+  bool lost = false;
+  while (!is_stopped(stop_fd, milliseconds(0))) {
+    if (options_.housekeeping) options_.housekeeping();
+    auto taken = run_batch(stop_fd);
+    if (taken && *taken > 0) continue;
+    auto waited = taken ? queue_.wait(stop_fd, options_.idle) : Result<QueueWait>(taken.error());
+    if (waited) {
+      if (std::exchange(lost, false)) log(Level::kInfo, "jobs.queue_back", {});
+      reconnect_in = kFirstReconnect;
+      continue;
+    }
+    if (!std::exchange(lost, true)) log(Level::kWarning, "jobs.queue_lost", {{"detail", waited.error().detail}});
+    if (is_stopped(stop_fd, reconnect_in)) return;
+    reconnect_in = std::min(reconnect_in * 2, kLastReconnect);
+  }
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,55 @@
+// runner.h — takes jobs in batches, runs the handler of each kind, and sleeps when there are none.
+//
+// Stop     when `stop_fd` becomes readable: the job in hand is finished, the others of the batch go back untouched.
+// Retry    a failed job comes again after 5 s, 10 s, 20 s … 40 min, plus up to half of that by chance, without end: the
+//          bytes of a deleted file must not stay for ever because a store was away for long.
+// Lease    a batch that takes longer than half of kJobLease gives the rest back, so that no job has two runners.
+// Away     when the queue is away the runner tries again after 0.1 s … 5 s; what it finished meanwhile it reports then.
+// Log      job.done and job.failed with kind, id and attempts, never a payload; jobs.queue_lost, jobs.queue_back.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "domain/jobs.h"
+
+namespace cloakroom {
+
+using JobHandler = std::function<Status(const Job&)>;  // an error means: again, later
+using JobHandlers = std::map<std::string, JobHandler, std::less<>>;
+
+struct RunnerOptions {
+  std::size_t batch_jobs = 32;
+  std::chrono::milliseconds idle{30000};    // longest sleep without a look at the queue
+  std::function<double()> chance = {};      // 0 <= x < 1; empty: a generator of its own
+  std::function<void()> housekeeping = {};  // called between batches, at least every `idle`; empty: nothing
+};
+
+// How long to wait after the nth attempt failed (n from 1): 5 s … 1 h.
+std::chrono::milliseconds retry_delay(int attempts, double chance);
+
+class Runner {
+ public:
+  Runner(JobQueue& queue, JobHandlers handlers, RunnerOptions options = {});
+
+  // Until `stop_fd` is readable.
+  void run(int stop_fd);
+  // One batch; how many jobs were taken. For run(), for tests, and for tools that empty the queue once.
+  Result<std::size_t> run_batch(int stop_fd);
+
+ private:
+  Status run_job(const Job& job);
+  Status settle();
+
+  JobQueue& queue_;
+  JobHandlers handlers_;
+  RunnerOptions options_;
+  std::vector<std::int64_t> done_;  // finished, and not yet reported to the queue
+};
+
+}  // namespace cloakroom

@@ -1,0 +1,83 @@
+// app.h — what the handlers share: the services they call, and the request they answer.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/identity.h"
+#include "domain/access.h"
+#include "domain/download.h"
+#include "domain/upload.h"
+#include "http/body.h"
+#include "http/reply.h"
+#include "http/request.h"
+#include "http/router.h"
+
+namespace cloakroom {
+
+struct AppOptions {
+  std::string instance;       // part of nginx's internal locations
+  std::string route_prefix;   // "/api"
+  std::string cache_control;  // of downloads
+  BodyRules bodies;
+};
+
+// One per process; the references outlive it.
+struct App {
+  AppOptions options;
+  Rows& rows;
+  BlobStore& store;  // where new files go
+  Uploads& uploads;
+  Downloads& downloads;
+  Identity& identity;
+  const Clock& clock;
+};
+
+struct Context {
+  const Request& request;
+  std::span<const std::string> params;  // of the path, in order
+  Caller caller;                        // of a route that asks for one
+};
+
+enum class Access { kAnyone, kCaller, kService };
+
+struct Route {
+  std::string_view methods;
+  std::string_view pattern;
+  Access access;
+  Result<Response> (*handler)(App&, const Context&);
+};
+std::span<const Route> all_routes();
+Evidence evidence_of(const Request& request);
+
+// Routes, answers and logs one request; the caller has a live exchange and finishes it.
+class Dispatcher {
+ public:
+  explicit Dispatcher(App& app);
+  void serve(Exchange& exchange);
+
+ private:
+  struct Outcome;
+  Result<Response> answer(const Request& request, Outcome& outcome);
+
+  App& app_;
+  Router router_;
+};
+
+// Handlers, by file.
+Result<Response> post_upload(App&, const Context&);  // upload.cc
+Result<Response> put_upload(App&, const Context&);
+Result<Response> may_upload(App&, const Context&);
+Result<Response> get_file(App&, const Context&);        // files.cc
+Result<Response> get_attachment(App&, const Context&);  // attachments.cc
+Result<Response> list_attachments(App&, const Context&);
+Result<Response> delete_attachment(App&, const Context&);
+Result<Response> link_attachments(App&, const Context&);
+Result<Response> delete_message(App&, const Context&);  // conversations.cc
+Result<Response> put_members(App&, const Context&);
+Result<Response> get_healthz(App&, const Context&);  // ops.cc
+Result<Response> get_readyz(App&, const Context&);
+
+}  // namespace cloakroom

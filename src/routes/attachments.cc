@@ -1,0 +1,128 @@
+// attachments.cc — metadata, batches, links and removal.
+#include <algorithm>
+
+#include "base/encode.h"
+#include "base/limits.h"
+#include "routes/app.h"
+#include "routes/attachment_json.h"
+
+namespace cloakroom {
+namespace {
+
+// "a,b,c": each percent-decoded on its own, so that an id may hold a comma.
+Result<std::vector<std::string>> id_list(std::string_view query, std::string_view name) {
+  std::vector<std::string> ids;
+  while (!query.empty()) {
+    const std::string_view item = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(item.size() + 1, query.size()));
+    if (!item.starts_with(name) || item.size() <= name.size() || item[name.size()] != '=') continue;
+    std::string_view list = item.substr(name.size() + 1);
+    while (!list.empty()) {
+      const std::string_view one = list.substr(0, list.find(','));
+      list.remove_prefix(std::min(one.size() + 1, list.size()));
+      auto id = percent_decode(one);
+      if (!id || !is_foreign_id(*id))
+        return refuse(Errc::kInvalid, std::string(name) + " holds something that is not an id.");
+      ids.push_back(*std::move(id));
+      if (ids.size() > limits::kBatchIds) {
+        return refuse(Errc::kInvalid, "Ask for at most " + std::to_string(limits::kBatchIds) + " messages at once.");
+      }
+    }
+  }
+  return ids;
+}
+
+// Applications number their messages; "17" and 17 are the same id.
+std::optional<std::string> id_member(const Json& object, const char* name) {
+  const json_t* value = json_object_get(object.get(), name);
+  if (json_is_integer(value)) return std::to_string(json_integer_value(value));
+  if (!json_is_string(value)) return std::nullopt;
+  return std::string(json_string_value(value), json_string_length(value));
+}
+
+Result<std::optional<std::string>> optional_id(const Json& object, const char* name) {
+  const json_t* value = json_object_get(object.get(), name);
+  if (value == nullptr || json_is_null(value)) return std::optional<std::string>();
+  auto id = id_member(object, name);
+  if (!id || !is_foreign_id(*id)) return refuse(Errc::kInvalid, std::string(name) + " is not a usable id.");
+  return id;
+}
+
+Result<LinkRequest> read_link(const Caller& caller, std::string_view text) {
+  TRY_ASSIGN(const Json body, parse_json(text));
+  if (!json_is_object(body.get()))
+    return refuse(Errc::kInvalid, "Send a JSON object with message_id and attachment_ids.");
+  LinkRequest link;
+  TRY_ASSIGN(auto message, optional_id(body, "message_id"));
+  if (!message) return refuse(Errc::kInvalid, "message_id is missing.");
+  link.message_id = *std::move(message);
+  TRY_ASSIGN(link.dialog_id, optional_id(body, "dialog_id"));
+  TRY_ASSIGN(link.uploader_id, optional_id(body, "uploader_id"));
+  link.by_service = caller.is_service();
+  if (!caller.is_service() && link.uploader_id && link.uploader_id != caller.user_id) {
+    return refuse(Errc::kDenied, "uploader_id is for the service token; you can link your own uploads alone.");
+  }
+  if (!link.uploader_id) link.uploader_id = caller.user_id;
+
+  const json_t* ids = json_object_get(body.get(), "attachment_ids");
+  const std::size_t count = json_array_size(ids);
+  if (!json_is_array(ids) || count == 0 || count > limits::kBatchIds) {
+    return refuse(Errc::kInvalid,
+                  "attachment_ids must be a list of 1 to " + std::to_string(limits::kBatchIds) + " ids.");
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const json_t* item = json_array_get(ids, i);
+    const auto id = parse_uuid(json_is_string(item) ? std::string_view(json_string_value(item)) : std::string_view());
+    // an id that cannot exist is no different from one that does not
+    link.attachment_ids.push_back(id ? *id : Uuid{});
+  }
+  return link;
+}
+
+}  // namespace
+
+Result<Response> get_attachment(App& app, const Context& context) {
+  const auto id = parse_uuid(context.params[0]);
+  if (!id) return cloaked();
+  TRY_ASSIGN(const auto found, app.rows.find(*id, context.caller.user_id));
+  TRY(check_read(context.caller, found));
+  return json_response(200, dump_json(attachment_json(app, found->attachment)));
+}
+
+Result<Response> list_attachments(App& app, const Context& context) {
+  const std::string_view query = context.request.query;
+  if (query_value(query, "status") == "uploaded") {
+    // what an uploader whose answer got lost still has here
+    TRY_ASSIGN(const auto own, app.rows.find_unlinked(context.caller.user_id, limits::kListRows));
+    return json_response(200, attachments_text(app, own));
+  }
+  TRY_ASSIGN(const auto ids, id_list(query, "message_ids"));
+  if (ids.empty()) return refuse(Errc::kInvalid, "Say which: ?message_ids=a,b or ?status=uploaded");
+  TRY_ASSIGN(const auto found, app.rows.find_by_messages(ids, context.caller.user_id));
+  std::vector<Attachment> readable;
+  for (const ReadableAttachment& one : found) {
+    if (may_read(context.caller, one)) readable.push_back(one.attachment);
+  }
+  return json_response(200, attachments_text(app, readable));
+}
+
+Result<Response> delete_attachment(App& app, const Context& context) {
+  const auto id = parse_uuid(context.params[0]);
+  if (!id) return cloaked();
+  TRY_ASSIGN(const auto found, app.rows.find(*id, context.caller.user_id));
+  TRY(check_remove(context.caller, found));
+  TRY_ASSIGN(const bool removed, app.rows.remove_unlinked(*id));
+  if (!removed) return refuse(Errc::kConflict, "The attachment was linked or removed a moment ago.");
+  Response r;
+  r.status = 204;
+  return r;
+}
+
+Result<Response> link_attachments(App& app, const Context& context) {
+  TRY_ASSIGN(const std::string text, read_small_body(context.request, app.options.bodies, limits::kJsonBodyBytes));
+  TRY_ASSIGN(const LinkRequest link, read_link(context.caller, text));
+  TRY_ASSIGN(const std::vector<Attachment> linked, app.rows.link(link));
+  return json_response(200, attachments_text(app, linked));
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,114 @@
+// dispatch.cc — the table of routes, and what happens to every request around its handler.
+#include <array>
+#include <chrono>
+#include <exception>
+
+#include "base/log.h"
+#include "routes/app.h"
+
+namespace cloakroom {
+namespace {
+
+// Reading this is reading the program: who may call what, and who answers.
+constexpr std::array kRoutes{
+    Route{"POST", "/upload", Access::kCaller, post_upload},
+    Route{"PUT", "/upload/{filename}", Access::kCaller, put_upload},
+    Route{"GET HEAD", "/files/{id}/{filename}", Access::kCaller, get_file},
+    Route{"GET HEAD", "/attachments", Access::kCaller, list_attachments},
+    Route{"POST", "/attachments/link", Access::kCaller, link_attachments},
+    Route{"GET HEAD", "/attachments/{id}", Access::kCaller, get_attachment},
+    Route{"DELETE", "/attachments/{id}", Access::kCaller, delete_attachment},
+    Route{"DELETE", "/messages/{message_id}", Access::kService, delete_message},
+    Route{"PUT", "/dialogs/{dialog_id}/members", Access::kService, put_members},
+    Route{"GET HEAD", "^/healthz", Access::kAnyone, get_healthz},
+    Route{"GET HEAD", "^/readyz", Access::kAnyone, get_readyz},
+    // asked by nginx before it takes a body (auth_request); not reachable from outside
+    Route{"GET", "^/_cloakroom/may-upload", Access::kAnyone, may_upload},
+};
+
+std::vector<RoutePattern> patterns() {
+  std::vector<RoutePattern> out;
+  for (const Route& route : kRoutes) out.push_back({route.methods, route.pattern});
+  return out;
+}
+
+}  // namespace
+
+Evidence evidence_of(const Request& request) {
+  return {.authorization = request.header("HTTP_AUTHORIZATION"),
+          .cookie = request.header("HTTP_COOKIE"),
+          .remote_user = request.header("REMOTE_USER"),
+          .uploader_id = request.header("HTTP_X_UPLOADER_ID")};
+}
+
+std::span<const Route> all_routes() {
+  return kRoutes;
+}
+
+// What the log line needs beyond the response.
+struct Dispatcher::Outcome {
+  std::string_view route = "-";
+  std::string user;
+};
+
+Dispatcher::Dispatcher(App& app) : app_(app), router_(app.options.route_prefix, patterns()) {}
+
+Result<Response> Dispatcher::answer(const Request& request, Outcome& outcome) {
+  const RouteAnswer found = router_.match(request.method, request.path);
+  if (std::holds_alternative<NoSuchPath>(found)) return cloaked();
+  if (const auto* other = std::get_if<MethodNotAllowed>(&found)) {
+    Response refused = problem(Error{Errc::kMethodNotAllowed, "method"}, request.id);
+    refused.add("Allow", other->allow);
+    return refused;
+  }
+  const auto& match = std::get<PathMatch>(found);
+  const Route& route = kRoutes[match.route];
+  outcome.route = route.pattern;
+  Context context{request, match.params, {}};
+  if (route.access != Access::kAnyone) {
+    TRY_ASSIGN(context.caller, app_.identity.who(evidence_of(request), app_.clock.now()));
+    outcome.user =
+        context.caller.is_service() ? "service:" + context.caller.user_id.value_or("") : *context.caller.user_id;
+    if (route.access == Access::kService && !context.caller.is_service()) {
+      return refuse(Errc::kDenied, "This is for the application's server alone; it needs the service token.");
+    }
+  }
+  return route.handler(app_, context);
+}
+
+void Dispatcher::serve(Exchange& exchange) {
+  const auto start = std::chrono::steady_clock::now();
+  Outcome outcome;
+  Response response;
+  Request request;
+  request.exchange = &exchange;
+  auto read = read_request(exchange);
+  if (read) {
+    request = *std::move(read);
+    // The only catch in the program: memory may run out anywhere, and one request must not take the others along.
+    try {
+      auto answered = answer(request, outcome);
+      response = answered ? *std::move(answered) : problem(answered.error(), request.id);
+    } catch (const std::exception& e) {
+      response = problem(Error{Errc::kInternal, std::string("exception: ") + e.what()}, request.id);
+    }
+  } else {
+    request.id = "0";
+    response = problem(read.error(), request.id);
+  }
+  const auto sent = send(request, response, exchange);
+  const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  const bool server_fault = response.status >= 500 || !sent;
+  log(server_fault ? Level::kWarning : Level::kInfo, "request.done",
+      {{"req", request.id},
+       {"method", request.method},
+       {"route", outcome.route},
+       {"user", outcome.user},
+       {"status", response.status},
+       {"bytes", sent ? *sent : std::uint64_t{0}},
+       {"ms", ms},
+       {"err", response.is_error ? error_name(response.error) : std::string_view()},
+       {"detail", sent ? std::string_view(response.error_detail) : std::string_view(sent.error().detail)}});
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,130 @@
+// files.cc — bytes out: access, conditions, range, then the way that domain/download chose.
+#include "base/encode.h"
+#include "http/conditional.h"
+#include "http/range.h"
+#include "routes/app.h"
+#include "routes/attachment_json.h"
+
+namespace cloakroom {
+namespace {
+
+// Slices keep nginx's cache useful for seeking in large files; small ones are fetched whole.
+constexpr std::uint64_t kSlicedFromBytes = 16ULL << 20;
+
+// Disarms what a browser might run if somebody opens the file itself: no scripts, no requests, an origin of its own.
+// The viewers that browsers build around an image or a video still need their inline styles and the file.
+constexpr std::string_view kFilePolicy =
+    "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'; sandbox";
+
+Response file_response(const App& app, const Attachment& a, const FileHeaders& headers) {
+  Response r;
+  r.add("Content-Type", headers.content_type)
+      .add("Content-Disposition", headers.disposition)
+      .add("Cache-Control", app.options.cache_control)
+      .add("ETag", headers.etag)
+      .add("Last-Modified", http_date(a.created_at))
+      .add("Accept-Ranges", "bytes")
+      .add("Content-Security-Policy", kFilePolicy);
+  return r;
+}
+
+struct Asked {
+  bool head = false;
+  std::vector<ByteRange> ranges;  // empty: the whole file
+};
+
+// Carries a plan out: one overload a plan.
+struct Render {
+  const App& app;
+  const Attachment& attachment;
+  const Asked& asked;
+  Response r;
+
+  std::string internal(std::string_view what) const {
+    return "/_cloakroom/" + app.options.instance + "/" + std::string(what);
+  }
+
+  // HEAD gets its length from the row; the stream is never run for it.
+  Response length_only() {
+    r.stream_bytes = attachment.size_bytes;
+    r.stream = [](ByteSink&) { return Status(Ok{}); };
+    return std::move(r);
+  }
+
+  Response operator()(const EmptyBody&) { return std::move(r); }
+  Response operator()(const InternalFile& file) {
+    r.add("X-Accel-Redirect", internal("file/") + percent_encode_path(file.key));
+    return std::move(r);
+  }
+  Response operator()(const InternalS3& object) {
+    if (asked.head) return length_only();
+    r.add("X-Accel-Redirect", internal(object.size_bytes > kSlicedFromBytes ? "s3-sliced" : "s3"));
+    r.add("X-Cloakroom-Target", object.target);
+    r.add("X-Cloakroom-Cache-Key", to_hex(attachment.id));
+    return std::move(r);
+  }
+  Response operator()(const Redirect& redirect) {
+    Response moved;
+    moved.status = 302;
+    // the URL is a bearer token: it must not stay in shared caches, nor in a Referer
+    moved.add("Location", redirect.url).add("Cache-Control", "private, no-store").add("Referrer-Policy", "no-referrer");
+    return moved;
+  }
+  Response operator()(const Stream& stream) {
+    if (asked.head) return length_only();
+    ByteRange range{0, attachment.size_bytes};
+    if (asked.ranges.size() == 1) {
+      range = asked.ranges.front();
+      r.status = 206;
+      r.add("Content-Range", content_range(range, attachment.size_bytes));
+    }
+    r.stream_bytes = range.length;
+    r.stream = [store = stream.store, key = stream.key, range](ByteSink& sink) { return store->get(key, range, sink); };
+    return std::move(r);
+  }
+};
+
+}  // namespace
+
+Result<Response> get_file(App& app, const Context& context) {
+  const Request& request = context.request;
+  const auto id = parse_uuid(context.params[0]);
+  if (!id) return cloaked();
+  TRY_ASSIGN(const auto found, app.rows.find(*id, context.caller.user_id));
+  TRY(check_read(context.caller, found));
+  const Attachment& attachment = found->attachment;
+
+  const bool download = query_value(request.query, "download") == "1";
+  const FileHeaders headers = file_headers(attachment, download);
+  const Validators validators{headers.etag, attachment.created_at};
+  const Conditions conditions{.if_match = request.header("HTTP_IF_MATCH"),
+                              .if_none_match = request.header("HTTP_IF_NONE_MATCH"),
+                              .if_modified_since = request.header("HTTP_IF_MODIFIED_SINCE"),
+                              .if_unmodified_since = request.header("HTTP_IF_UNMODIFIED_SINCE"),
+                              .if_range = request.header("HTTP_IF_RANGE")};
+  Response r = file_response(app, attachment, headers);
+  switch (evaluate(conditions, validators)) {
+    case Precondition::kFailed:
+      return Error{Errc::kPreconditionFailed, "precondition"};
+    case Precondition::kNotModified:
+      r.status = 304;
+      return r;
+    case Precondition::kProceed:
+      break;
+  }
+
+  Asked asked{.head = request.method == "HEAD", .ranges = {}};
+  if (!asked.head && range_applies(conditions.if_range, validators)) {
+    const RangeAnswer wanted = parse_range(request.header("HTTP_RANGE"), attachment.size_bytes);
+    if (std::holds_alternative<Unsatisfiable>(wanted)) {
+      Response refused = problem(Error{Errc::kRangeNotSatisfiable, "range"}, request.id);
+      refused.add("Content-Range", content_range_unsatisfied(attachment.size_bytes));
+      return refused;
+    }
+    if (const auto* ranges = std::get_if<std::vector<ByteRange>>(&wanted)) asked.ranges = *ranges;
+  }
+  TRY_ASSIGN(const DownloadPlan plan, app.downloads.plan(attachment, headers.disposition, asked.head));
+  return std::visit(Render{app, attachment, asked, std::move(r)}, plan);
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,28 @@
+// ops.cc — for load balancers and sysadmins: alive, and able to work.
+#include "base/json.h"
+#include "base/log.h"
+#include "routes/app.h"
+
+namespace cloakroom {
+
+Result<Response> get_healthz(App&, const Context&) {
+  return json_response(200, R"({"status":"ok"})");
+}
+
+Result<Response> get_readyz(App& app, const Context& context) {
+  const Status database = app.rows.ready();
+  const Status store = app.store.ready();
+  const auto note = [&](const char* part, const Status& status) {
+    if (!status)
+      log(Level::kWarning, "not_ready",
+          {{"req", context.request.id}, {"part", part}, {"detail", status.error().detail}});
+    return status ? "ok" : "unavailable";
+  };
+  const Json body(json_object());
+  json_object_set_new(body.get(), "status", json_string(database && store ? "ok" : "unavailable"));
+  json_object_set_new(body.get(), "database", json_string(note("database", database)));
+  json_object_set_new(body.get(), "store", json_string(note("store", store)));
+  return json_response(database && store ? 200 : 503, dump_json(body));
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,89 @@
+// curl.h — one HTTP exchange with an object store; the only file that knows libcurl.
+//
+// Shape    HttpCall -> HttpAnswer. Any status is an answer; an Error means that there is none.
+// Memory   bodies stream: a request body is read from its file range by pread, a successful response body goes to the
+// sink.
+//          Without a sink, and for statuses other than 2xx, at most limits::kS3ErrorBodyBytes are kept, the rest is
+//          dropped.
+// Security no redirect is followed, no proxy and no .netrc is taken from the environment, only the URL's own scheme is
+//          spoken, TLS peers are verified. An Error's text names the host, never the path or the query.
+// Errors   kStore      as curl_error() says; retryable where a second try may help
+//          kInternal   the file is shorter than its range
+//          whatever `accept_body` or the sink returned, unchanged
+// Lifetime one easy handle, reused, so that the connection is kept; not for two threads.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/file.h"
+#include "base/handle.h"
+#include "base/result.h"
+#include "domain/ports.h"
+#include "storage/store_header.h"
+
+namespace cloakroom {
+
+using CurlEasy = std::unique_ptr<CURL, CDelete<curl_easy_cleanup>>;
+using CurlList = std::unique_ptr<curl_slist, CDelete<curl_slist_free_all>>;
+
+struct HttpAnswer {
+  long status = 0;
+  StoreHeaders headers;  // names in lower case
+  std::string body;
+
+  std::string_view header(std::string_view lower_case_name) const;  // empty when absent
+};
+
+struct HttpCall {
+  std::string_view method;  // GET, HEAD, PUT or DELETE
+  std::string url;          // percent-encoded; sent as it stands
+  StoreHeaders headers;
+  const FileRange* file = nullptr;                            // body of a PUT
+  std::string_view text = {};                                 // body of a PUT when there is no file
+  ByteSink* sink = nullptr;                                   // gets the body of a 2xx answer
+  std::function<Status(const HttpAnswer&)> accept_body = {};  // asked once, before the sink gets its first byte
+  std::chrono::milliseconds timeout{15000};  // of the whole call; 0: none, but a stalled transfer is still given up
+};
+
+class CurlClient {
+ public:
+  explicit CurlClient(std::chrono::milliseconds connect_timeout);
+  CurlClient(const CurlClient&) = delete;
+  CurlClient& operator=(const CurlClient&) = delete;
+
+  Result<HttpAnswer> perform(const HttpCall& call);
+
+ private:
+  struct Socket {
+    curl_socket_t fd = CURL_SOCKET_BAD;  // of the connection in use; known to libcurl's callbacks only
+  };
+  struct Transfer;
+
+  void configure(const HttpCall& call, Transfer& transfer, const curl_slist* headers);
+
+  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* transfer) noexcept;
+  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* transfer) noexcept;
+  static std::size_t on_read(char* data, std::size_t size, std::size_t count, void* transfer) noexcept;
+  static int on_seek(void* transfer, curl_off_t offset, int origin) noexcept;
+  static int on_socket_open(void* socket, curl_socket_t fd, curlsocktype purpose) noexcept;
+  static int on_socket_close(void* socket, curl_socket_t fd) noexcept;
+  static int on_request(void* socket, char* address, char* local, int port, int local_port) noexcept;
+
+  std::chrono::milliseconds connect_timeout_;
+  Socket socket_;
+  char error_text_[CURL_ERROR_SIZE] = {};
+  CurlEasy handle_;  // last: its end closes the connection, which tells socket_
+};
+
+// `text` is libcurl's error buffer; empty means the code's own words.
+Error curl_error(CURLcode code, std::string_view text);
+
+}  // namespace cloakroom

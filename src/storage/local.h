@@ -1,0 +1,46 @@
+// local.h — objects as files below one root folder, on a local or a mounted file system.
+//
+// Shape    {root}/{key}; temporary names in {root}/.tmp/, on the same file system so that rename and link work.
+// Order    temporary file, fsync, rename, fsync of the folder; a folder made on the way is made durable first.
+// Bytes    a whole body file is taken by link(2) (never rename: nginx still owns its name) and hashed in place; a part
+// of one
+//          is copied and hashed in the same pass. Write-back starts while the hash runs, so the fsync at the end is
+//          short.
+// Errors   kDiskFull, kNotFound (get, head), kInternal.
+#pragma once
+
+#include <string>
+
+#include "domain/ports.h"
+
+namespace cloakroom {
+
+struct LocalOptions {
+  std::string root;
+};
+
+class LocalStore final : public BlobStore {
+ public:
+  explicit LocalStore(LocalOptions options) : root_(std::move(options.root)), temp_(root_ + "/.tmp") {}
+
+  StoreKind kind() const override { return StoreKind::kLocal; }
+  Status prepare() override;
+  Status ready() override;
+  Result<Sha256Digest> put(const ObjectKey& key, const FileRange& bytes, const ObjectMeta& meta) override;
+  Result<ObjectInfo> head(const ObjectKey& key) override;
+  Status get(const ObjectKey& key, const ByteRange& range, ByteSink& sink) override;
+  Status remove(const ObjectKey& key) override;
+
+ private:
+  std::string path_of(const ObjectKey& key) const { return root_ + "/" + key.str(); }
+  Status publish(const std::string& temporary, const ObjectKey& key);
+
+  std::string root_;
+  std::string temp_;
+};
+
+// Removes plain files that nobody has touched for `age`: left by a process that was killed. Returns how many.
+// Errors   kNotFound no such folder.
+Result<std::size_t> sweep_old_files(const std::string& folder, std::chrono::seconds age);
+
+}  // namespace cloakroom

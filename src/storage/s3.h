@@ -1,0 +1,87 @@
+// s3.h — objects in a bucket of any store that speaks S3 with Signature Version 4.
+//
+// Shape    one signed request for each operation over one reused connection; the signature is made anew for every
+// attempt. Bytes    put reads the file range twice: once for its SHA-256, which is sent as x-amz-content-sha256 and so
+// checked by the
+//          store, once for the body. Length exact, no chunked coding, no checksums beyond that one: every store takes
+//          it.
+// Reads    a body that breaks off is resumed by Range and If-Match, so a changed object is never mixed.
+// Times    small calls 15 s in all; bodies have no limit but are given up when they stall; ready() 2.5 s.
+// Errors   as BlobStore says; s3_errors.h has the table. Retries are retry.h's.
+// Lifetime make it after fork(2): a connection and its TLS state must not be shared by processes. Not for two threads.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "domain/ports.h"
+#include "storage/curl.h"
+#include "storage/s3_endpoint.h"
+#include "storage/sigv4.h"
+
+namespace cloakroom {
+
+struct S3Options {
+  std::string endpoint;         // empty = AWS in `region`
+  std::string public_endpoint;  // for browsers; empty = the same
+  std::string region;           // empty = us-east-1
+  std::string bucket;
+  std::string access_key_id;
+  std::string secret_access_key;
+  std::string session_token;  // empty = none
+  S3Addressing addressing = S3Addressing::kAuto;
+  std::chrono::milliseconds connect_timeout{3000};
+  std::chrono::milliseconds small_call_timeout{15000};
+  std::chrono::milliseconds ready_timeout{2500};
+};
+
+class S3Store final : public BlobStore, public Presigner {
+ public:
+  // kInvalid when endpoint, region, bucket or credentials cannot be right. No round trip.
+  static Result<std::unique_ptr<S3Store>> make(const S3Options& options, const Clock& clock);
+
+  StoreKind kind() const override { return StoreKind::kS3; }
+  Status prepare() override;
+  Status ready() override;
+  Result<Sha256Digest> put(const ObjectKey& key, const FileRange& bytes, const ObjectMeta& meta) override;
+  Result<ObjectInfo> head(const ObjectKey& key) override;
+  Status get(const ObjectKey& key, const ByteRange& range, ByteSink& sink) override;
+  Status remove(const ObjectKey& key) override;
+
+  // GET or HEAD only; stores bind a signature to its method.
+  Result<std::string> presign(const ObjectKey& key, const PresignRequest& request) override;
+  // The same without scheme and host, for a proxy that holds the connection itself and sends host() as Host.
+  Result<std::string> presign_path(const ObjectKey& key, const PresignRequest& request);
+  const std::string& host() const { return internal_.host; }
+
+ private:
+  struct Request {
+    std::string_view method;
+    const S3Location& location;
+    std::string path;
+    StoreHeaders headers = {};  // signed with host and the signer's own
+    std::string_view payload_hash = kEmptyPayloadHash;
+  };
+  struct Places {
+    S3Location internal, browser, creation;  // creation is always in path style
+  };
+
+  S3Store(const S3Options& options, const Clock& clock, Places places);
+
+  Result<HttpCall> signed_call(Request request);
+  SigningContext signing() { return {credentials_, region_, keys_}; }
+  Result<HttpAnswer> head_bucket(std::chrono::milliseconds timeout);
+  Result<HttpAnswer> create_bucket(bool with_region);
+
+  S3Options options_;
+  const Clock& clock_;
+  Credentials credentials_;
+  std::string region_;
+  S3Location internal_, browser_, creation_;
+  SigningKeyCache keys_;
+  CurlClient curl_;
+};
+
+}  // namespace cloakroom

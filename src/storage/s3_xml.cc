@@ -1,0 +1,25 @@
+// s3_xml.cc — reads S3 error documents with pugixml.
+#include "storage/s3_xml.h"
+
+#include <pugixml.hpp>
+
+namespace cloakroom {
+
+Result<S3ErrorBody> parse_s3_error(std::string_view xml) {
+  pugi::xml_document document;
+  // parse_doctype stays off: pugixml skips a DTD and never expands entities of its own.
+  constexpr unsigned kOptions = pugi::parse_escapes | pugi::parse_cdata | pugi::parse_trim_pcdata | pugi::parse_eol;
+  const pugi::xml_parse_result parsed = document.load_buffer(xml.data(), xml.size(), kOptions);
+  if (!parsed) return Error{Errc::kInvalid, std::string("cannot read the store's answer: ") + parsed.description()};
+  const pugi::xml_node root = document.child("Error");
+  if (!root) return Error{Errc::kInvalid, "cannot read the store's answer: no <Error> element"};
+  return S3ErrorBody{root.child_value("Code"), root.child_value("Message"), root.child_value("Region")};
+}
+
+std::string create_bucket_xml(std::string_view region) {
+  std::string xml = "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>";
+  xml.append(region).append("</LocationConstraint></CreateBucketConfiguration>");
+  return xml;
+}
+
+}  // namespace cloakroom

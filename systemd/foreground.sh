@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# Runs everything systemd would run, in the foreground and below one folder: a private PostgreSQL, the workers, the job
+# runner and nginx. `make run` calls it; Ctrl-C or SIGTERM stops it all. The data stays in VAR for the next run.
+#   foreground.sh APP     APP: an installed tree (bin/, share/cloakroom/)
+#   VAR=var PORT=8080     folder of all data, port on 127.0.0.1. Any setting of docs/configuration.md may be given too.
+set -euo pipefail
+app=$(realpath "${1:?folder of the installed programs}")
+port=${PORT:-8080}
+var=$(realpath -m "${VAR:-var}")
+say() { printf '%s\n' "$*"; }
+die() { printf 'make run: %s\n' "$*" >&2; exit 1; }
+
+# PostgreSQL refuses to run as root, and no worker should: as root everything but nginx's master runs as www-data.
+user=$(id -un)
+as=()
+if [ "$(id -u)" = 0 ]; then
+  user=www-data
+  as=(setpriv --reuid=www-data --regid=www-data --clear-groups --)
+  mkdir -p "$var"
+  if ! "${as[@]}" test -x "$var" || ! "${as[@]}" test -x "$app/bin/cloakroom"; then
+    # a checkout below /root, say: www-data cannot come in
+    var=/var/tmp/cloakroom-$(printf %s "$var" | sha256sum | cut -c1-8)
+    say "www-data may not enter this folder: everything lives in $var instead"
+    mkdir -p "$var"
+    rm -rf "$var/app"; cp -r "$app" "$var/app"; chmod -R a+rX "$var/app"; app=$var/app
+  fi
+  chown www-data: "$var"
+fi
+mkdir -p "$var"/{nginx,log}
+exec 9> "$var/lock"
+flock -n 9 || die "another 'make run' uses $var; stop it, or choose another VAR="
+(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && die "port $port is in use; choose another: make run PORT=8081"
+
+run=$(mktemp -d /tmp/cloakroom.XXXXXX)      # sockets: their paths must be short
+[ ${#as[@]} = 0 ] || chown "$user" "$run"
+chmod 755 "$run"
+pg=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
+[ -n "$pg" ] || die "PostgreSQL is not installed: run 'make deps'"
+
+pids=(); nginx_pid=
+stop() {
+  trap - EXIT INT TERM HUP
+  say "stopping"
+  [ -z "$nginx_pid" ] || { kill -QUIT "$nginx_pid" 2>/dev/null || true; wait "$nginx_pid" 2>/dev/null || true; }
+  for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
+  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  "${as[@]}" "$pg/pg_ctl" -D "$var/postgres" -m fast -w stop > /dev/null 2>&1 || true
+  rm -rf "$run" "$var/demo.env"
+}
+trap 'stop; exit 0' INT TERM HUP
+trap stop EXIT
+
+# 1. PostgreSQL, reachable by its socket alone
+if [ ! -s "$var/postgres/PG_VERSION" ]; then
+  say "making a private PostgreSQL cluster"
+  "${as[@]}" "$pg/initdb" -D "$var/postgres" -U cloakroom -A trust -E UTF8 --no-locale > "$var/log/initdb.log" 2>&1 ||
+    { cat "$var/log/initdb.log" >&2; die "initdb failed"; }
+fi
+[ ${#as[@]} = 0 ] || touch "$var/log/postgres.log" && chown "$user" "$var/log/postgres.log" 2>/dev/null || true
+"${as[@]}" "$pg/pg_ctl" -D "$var/postgres" -w -l "$var/log/postgres.log" \
+  -o "-c listen_addresses='' -c unix_socket_directories='$run' -c unix_socket_permissions=0700" start > /dev/null 9>&- ||
+  { tail -5 "$var/log/postgres.log" >&2; die "PostgreSQL did not start"; }
+
+# 2. Settings: secrets are made once and kept; whatever the caller has set wins
+if [ ! -s "$var/secrets.env" ]; then
+  (umask 077; printf 'JWT_SECRET=%s\nSERVICE_TOKEN=%s\n' "$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')" \
+    "$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')" > "$var/secrets.env")
+fi
+while IFS='=' read -r name value; do [ -n "${!name:-}" ] || export "$name=$value"; done < "$var/secrets.env"
+export DATABASE_URL="postgresql:///postgres?host=$run&user=cloakroom"
+export UPLOAD_STORAGE_PATH=${UPLOAD_STORAGE_PATH:-$var/files} FASTCGI_SOCKET=$run/worker.sock
+export NGINX_CACHE_PATH=$var/nginx/cache NGINX_ERROR_LOG=$var/log/nginx-error.log INSTANCE=${INSTANCE:-default}
+if [ -n "${S3_ENDPOINT:-}" ]; then
+  export STORAGE=${STORAGE:-s3} S3_BUCKET=${S3_BUCKET:-cloakroom}
+fi
+"${as[@]}" "$app/bin/cloakroom-fcgi" --check-config > /dev/null
+"${as[@]}" "$app/bin/cloakroom" migrate > /dev/null
+
+# 3. The workers, on a socket of ours, and the job runner
+install -d ${as:+-o "$user"} -m 700 "$UPLOAD_STORAGE_PATH"
+: > "$var/log/worker.log"; : > "$var/log/jobs.log"
+"${as[@]}" "$app/bin/cloakroom-fcgi" --socket "$FASTCGI_SOCKET" 2>> "$var/log/worker.log" 9>&- & pids+=($!)
+worker=$!
+"${as[@]}" "$app/bin/cloakroom" jobs 2>> "$var/log/jobs.log" 9>&- & pids+=($!)
+for _ in $(seq 100); do
+  [ -S "$FASTCGI_SOCKET" ] && break
+  kill -0 "$worker" 2>/dev/null || { cat "$var/log/worker.log" >&2; die "the worker did not start"; }
+  sleep 0.05
+done
+
+# 4. nginx, with the includes a sysadmin would use
+"${as[@]}" "$app/bin/cloakroom" config --nginx "$run" > /dev/null
+mv "$run/$INSTANCE-http.conf" "$run/$INSTANCE-server.conf" "$var/nginx/"
+install -d ${as:+-o "$user"} "$var"/nginx/{cache,body,proxy,fastcgi}
+{
+  [ ${#as[@]} = 0 ] || echo "user $user;"
+  cat <<C
+daemon off;
+worker_processes auto;
+worker_rlimit_nofile 8192;
+pid $var/nginx/nginx.pid;
+error_log $var/log/nginx-error.log warn;
+events { worker_connections 4096; }
+http {
+  include /etc/nginx/mime.types;
+  access_log off;
+  client_body_temp_path $var/nginx/body;
+  proxy_temp_path $var/nginx/proxy;
+  fastcgi_temp_path $var/nginx/fastcgi;
+  uwsgi_temp_path $var/nginx/body; scgi_temp_path $var/nginx/body;
+  keepalive_requests 100000;
+  include $var/nginx/$INSTANCE-http.conf;
+  server {
+    listen 127.0.0.1:$port backlog=4096;
+    include $var/nginx/$INSTANCE-server.conf;
+    location / { return 404; }
+  }
+}
+C
+} > "$var/nginx/nginx.conf"
+/usr/sbin/nginx -p "$var/nginx/" -e "$var/log/nginx-error.log" -c "$var/nginx/nginx.conf" 9>&- &
+nginx_pid=$!
+url=http://127.0.0.1:$port
+for _ in $(seq 100); do
+  curl -fsS -o /dev/null "$url/readyz" 2>/dev/null && break
+  kill -0 "$nginx_pid" 2>/dev/null || { tail -5 "$var/log/nginx-error.log" >&2; die "nginx did not start"; }
+  sleep 0.1
+done
+curl -fsS -o /dev/null "$url/readyz" || { tail -3 "$var/log/worker.log" >&2; die "the service is not ready"; }
+
+# 5. What to paste
+alice=$("$app/bin/cloakroom" token alice --ttl 604800)
+bob=$("$app/bin/cloakroom" token bob --ttl 604800)
+(umask 077; printf 'BASE_URL=%s\nALICE_TOKEN=%s\nBOB_TOKEN=%s\nSERVICE_TOKEN=%s\nPID=%s\n' "$url" "$alice" "$bob" "$SERVICE_TOKEN" $$ > "$var/demo.env.new")
+mv "$var/demo.env.new" "$var/demo.env"
+cat <<T
+
+cloakroom is running at $url   (files: ${STORAGE:-local}, data in $var)
+
+Store a file:
+
+  TOKEN=$alice
+  curl -sS -H "Authorization: Bearer \$TOKEN" -F file=@README.md $url/api/upload
+
+Fetch it again, with the "url" from the answer:
+
+  curl -sS -H "Authorization: Bearer \$TOKEN" $url/api/files/ID/NAME -o copy
+
+Tokens for scripts are in $var/demo.env, logs in $var/log. Ctrl-C stops everything; the data stays.
+T
+# ends when a part dies by itself (then all stop) or a signal comes
+set +e
+wait -n "${pids[@]}" "$nginx_pid"
+die "a process ended by itself; see $var/log"

@@ -1,0 +1,248 @@
+// blob_store_test.cc — one suite for every store (memory, local disk, S3), and what only S3 promises.
+//
+// S3       runs when S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are set; tests/servers/ceph-s3 prints them.
+#include <curl/curl.h>
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "memory_store.h"
+#include "storage/local.h"
+#include "storage/s3.h"
+#include "store_suite.h"
+
+using namespace cloakroom;         // NOLINT: a test
+using namespace cloakroom::suite;  // NOLINT: a test
+
+namespace {
+
+struct SystemClock final : Clock {
+  TimePoint now() const override { return system_now(); }
+};
+const SystemClock kClock;
+
+struct MemoryPlace {
+  static constexpr bool kKeepsType = true;
+  static BlobStore& store() {
+    static MemoryStore memory;
+    return memory;
+  }
+};
+
+struct DiskPlace {
+  static constexpr bool kKeepsType = false;
+  struct Root {
+    std::string path = (std::filesystem::temp_directory_path() / ("cloakroom-contract-" + random_hex(8))).string();
+    LocalStore local{LocalOptions{.root = path}};
+    Root() { CHECK_OK(local.prepare()); }
+    ~Root() { std::filesystem::remove_all(path); }
+  };
+  static BlobStore& store() {
+    static Root root;
+    return root.local;
+  }
+};
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+S3Options s3_options() {
+  S3Options options;
+  options.endpoint = environment("S3_ENDPOINT");
+  options.region = environment("S3_REGION");
+  options.bucket = "contract-" + random_hex(6);
+  options.access_key_id = environment("S3_ACCESS_KEY_ID");
+  options.secret_access_key = environment("S3_SECRET_ACCESS_KEY");
+  return options;
+}
+
+std::unique_ptr<S3Store> make_s3(const S3Options& options) {
+  return CHECK_OK(S3Store::make(options, kClock));
+}
+
+struct S3Place {
+  static constexpr bool kKeepsType = true;
+  static const S3Options& options() {
+    static const S3Options one = s3_options();
+    return one;
+  }
+  static S3Store& store() {
+    static const std::unique_ptr<S3Store> s3 = [] {
+      std::unique_ptr<S3Store> made = make_s3(options());
+      CHECK_OK(made->prepare());
+      return made;
+    }();
+    return *s3;
+  }
+};
+
+struct Fetched {
+  long status = 0;
+  std::string headers, body;
+};
+
+std::size_t append_to(char* data, std::size_t size, std::size_t count, void* text) noexcept {
+  static_cast<std::string*>(text)->append(data, size * count);
+  return size * count;
+}
+
+// Plain curl, as a browser would: no header of ours, no signing.
+Fetched fetch(const std::string& url, bool head = false) {
+  const std::unique_ptr<CURL, void (*)(CURL*)> handle(curl_easy_init(), curl_easy_cleanup);
+  Fetched fetched;
+  curl_easy_setopt(handle.get(), CURLOPT_URL, url.c_str());
+  curl_easy_setopt(handle.get(), CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(handle.get(), CURLOPT_NOBODY, head ? 1L : 0L);
+  curl_easy_setopt(handle.get(), CURLOPT_TIMEOUT, 15L);
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, append_to);
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &fetched.body);
+  curl_easy_setopt(handle.get(), CURLOPT_HEADERFUNCTION, append_to);
+  curl_easy_setopt(handle.get(), CURLOPT_HEADERDATA, &fetched.headers);
+  CHECK_EQ(curl_easy_perform(handle.get()), CURLE_OK);
+  curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &fetched.status);
+  fetched.headers = ascii_lower(fetched.headers);
+  return fetched;
+}
+
+ObjectKey stored(const std::string& name, std::string_view bytes) {
+  const ObjectKey key = key_of("suite/" + random_hex(8) + "/" + name);
+  const TempFile file(bytes);
+  CHECK_OK(S3Place::store().put(key, file.whole(), text_meta()));
+  return key;
+}
+
+void a_presigned_url_works_with_plain_curl() {
+  const ObjectKey key = stored("odd ~ \xC3\xBC + (1)%&'=.txt", "presigned");
+  const std::string url = CHECK_OK(S3Place::store().presign(key, {.expires = std::chrono::seconds(60)}));
+  const Fetched got = fetch(url);
+  CHECK_EQ(got.status, 200);
+  CHECK_EQ(got.body, "presigned");
+  CHECK(got.headers.find("content-type: text/plain; charset=utf-8\r\n") != std::string::npos);
+  CHECK(got.headers.find("content-disposition: attachment; filename=\"a.txt\"\r\n") != std::string::npos);
+  CHECK(got.headers.find("cache-control: private, max-age=60\r\n") != std::string::npos);
+  CHECK(got.headers.find("x-amz-meta-attachment-id: 0198c0de\r\n") != std::string::npos);
+
+  const std::string head =
+      CHECK_OK(S3Place::store().presign(key, {.method = "HEAD", .expires = std::chrono::seconds(60)}));
+  CHECK_EQ(fetch(head, true).status, 200);
+}
+
+void a_presigned_url_with_one_changed_character_is_refused() {
+  const ObjectKey key = stored("a.txt", "secret");
+  std::string url = CHECK_OK(S3Place::store().presign(key, {.expires = std::chrono::seconds(60)}));
+  CHECK_EQ(fetch(url).status, 200);
+  url.back() = url.back() == '0' ? '1' : '0';
+  const Fetched refused = fetch(url);
+  CHECK_EQ(refused.status, 403);
+  CHECK(refused.body.find("secret") == std::string::npos);
+}
+
+void a_presigned_url_expires() {
+  struct Past final : Clock {
+    TimePoint now() const override { return system_now() - std::chrono::minutes(5); }
+  } past;
+  const ObjectKey key = stored("a.txt", "late");
+  const std::unique_ptr<S3Store> store = CHECK_OK(S3Store::make(S3Place::options(), past));
+  CHECK_EQ(fetch(CHECK_OK(store->presign(key, {.expires = std::chrono::seconds(600)}))).status, 200);
+  CHECK_EQ(fetch(CHECK_OK(store->presign(key, {.expires = std::chrono::seconds(60)}))).status, 403);
+}
+
+void presigned_overrides_replace_what_was_stored() {
+  const ObjectKey key = stored("a.txt", "shown");
+  const std::string disposition = "inline; filename=\"b (1).png\"; filename*=UTF-8''%C3%BC%20%281%29.png";
+  const std::string url = CHECK_OK(S3Place::store().presign(
+      key, {.expires = std::chrono::seconds(60), .content_disposition = disposition, .content_type = "image/png"}));
+  const Fetched got = fetch(url);
+  CHECK_EQ(got.status, 200);
+  CHECK(got.headers.find("content-disposition: " + ascii_lower(disposition) + "\r\n") != std::string::npos);
+  CHECK(got.headers.find("content-type: image/png\r\n") != std::string::npos);
+}
+
+void a_presigned_path_with_the_host_is_the_presigned_url() {
+  const ObjectKey key = stored("a.txt", "by path");
+  const std::string path = CHECK_OK(S3Place::store().presign_path(key, {.expires = std::chrono::seconds(60)}));
+  CHECK_EQ(path.substr(0, S3Place::options().bucket.size() + 2), "/" + S3Place::options().bucket + "/");
+  CHECK_EQ(fetch("http://" + S3Place::store().host() + path).body, "by path");
+}
+
+void a_missing_bucket_is_not_ready_and_is_made_by_prepare() {
+  S3Options options = s3_options();
+  options.region = "eu-north-7";  // Ceph knows no such place: creation is repeated without it
+  const std::unique_ptr<S3Store> store = make_s3(options);
+  CHECK_ERR(store->ready(), Errc::kStore);
+  StringSink sink;
+  CHECK_ERR(store->get(fresh_key(), {0, 1}, sink), Errc::kStore);  // not kNotFound: a lost bucket is no lost file
+  CHECK_OK(store->prepare());
+  CHECK_OK(store->ready());
+  CHECK_OK(store->prepare());
+}
+
+void a_wrong_secret_is_a_lasting_store_error() {
+  S3Options options = S3Place::options();
+  options.secret_access_key += "x";
+  const std::unique_ptr<S3Store> store = make_s3(options);
+  const TempFile file("never stored");
+  const auto put = store->put(fresh_key(), file.whole(), text_meta());
+  CHECK(!put);
+  CHECK_EQ(put.error().code, Errc::kStore);
+  CHECK(!put.error().retryable);
+  CHECK_EQ(put.error().detail, "store answered 403 SignatureDoesNotMatch to PUT");
+  CHECK_ERR(store->ready(), Errc::kStore);
+}
+
+void a_refused_large_upload_says_why_and_the_next_call_works() {
+  S3Options options = S3Place::options();
+  options.access_key_id = "nobody";
+  const std::unique_ptr<S3Store> store = make_s3(options);
+  const TempFile file(pattern(8U << 20));
+  const auto put = store->put(fresh_key(), file.whole(), text_meta());
+  CHECK(!put);
+  CHECK_EQ(put.error().code, Errc::kStore);
+  CHECK_EQ(put.error().detail, "store answered 403 InvalidAccessKeyId to PUT");
+  CHECK_ERR(store->head(fresh_key()), Errc::kStore);
+}
+
+void a_dead_endpoint_is_a_passing_store_error_within_5_seconds() {
+  S3Options options = S3Place::options();
+  options.endpoint = "http://127.0.0.1:9";
+  const std::unique_ptr<S3Store> store = make_s3(options);
+  const auto begun = std::chrono::steady_clock::now();
+  const auto info = store->head(fresh_key());
+  CHECK(!info);
+  CHECK_EQ(info.error().code, Errc::kStore);
+  CHECK(info.error().retryable);
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(5));
+}
+
+int run_s3_only() {
+  const CMUnitTest tests[] = {
+      CASE(a_presigned_url_works_with_plain_curl),
+      CASE(a_presigned_url_with_one_changed_character_is_refused),
+      CASE(a_presigned_url_expires),
+      CASE(presigned_overrides_replace_what_was_stored),
+      CASE(a_presigned_path_with_the_host_is_the_presigned_url),
+      CASE(a_missing_bucket_is_not_ready_and_is_made_by_prepare),
+      CASE(a_wrong_secret_is_a_lasting_store_error),
+      CASE(a_refused_large_upload_says_why_and_the_next_call_works),
+      CASE(a_dead_endpoint_is_a_passing_store_error_within_5_seconds),
+  };
+  return RUN_TESTS("contract_s3_only", tests);
+}
+
+}  // namespace
+
+int main() {
+  int failed = run_store_suite<MemoryPlace>("contract_memory");
+  failed += run_store_suite<DiskPlace>("contract_disk");
+  if (s3_options().endpoint.empty()) {
+    std::printf("# contract_s3 not run: S3_ENDPOINT is not set\n");
+    return failed;
+  }
+  failed += run_store_suite<S3Place>("contract_s3");
+  failed += run_s3_only();
+  return failed;
+}

@@ -1,0 +1,179 @@
+// runner_test.cc — the job loop over a queue in memory, the delays between attempts, and the removal of objects.
+#include "jobs/runner.h"
+
+#include <fcntl.h>
+
+#include <deque>
+
+#include "check.h"
+#include "jobs/delete_object.h"
+
+namespace {
+
+using namespace cloakroom;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Gives out what it was given; can be told to be away for the next calls.
+struct FakeQueue : JobQueue {
+  std::deque<Job> due;
+  std::vector<std::int64_t> completed, released;
+  std::vector<std::pair<std::int64_t, milliseconds>> failed;
+  std::string last_error;
+  int away_calls = 0, waits = 0;
+  std::size_t asked = 0;
+
+  Status come() { return away_calls-- > 0 ? Status(Error{Errc::kDatabase, "away", {}, true}) : Status(Ok{}); }
+  Result<std::vector<Job>> claim(std::size_t most) override {
+    TRY(come());
+    asked = most;
+    std::vector<Job> out;
+    while (!due.empty() && out.size() < most) {
+      out.push_back(due.front());
+      due.pop_front();
+    }
+    return out;
+  }
+  Status complete(std::span<const std::int64_t> ids) override {
+    if (ids.empty()) return Ok{};
+    TRY(come());
+    completed.insert(completed.end(), ids.begin(), ids.end());
+    return Ok{};
+  }
+  Status fail(std::int64_t id, milliseconds again_in, std::string_view error) override {
+    TRY(come());
+    failed.emplace_back(id, again_in);
+    last_error = error;
+    return Ok{};
+  }
+  Status release(std::span<const std::int64_t> ids) override {
+    released.insert(released.end(), ids.begin(), ids.end());
+    return Ok{};
+  }
+  Result<QueueWait> wait(int, milliseconds) override {
+    ++waits;
+    return QueueWait::kStopped;
+  }
+};
+
+Job job(std::int64_t id, std::string payload = "{}") {
+  return {.id = id, .kind = "test", .payload = std::move(payload), .attempts = 1};
+}
+
+struct NeverStops {
+  int fds[2] = {-1, -1};
+  NeverStops() { CHECK_EQ(::pipe2(fds, O_CLOEXEC), 0); }
+  NeverStops(const NeverStops&) = delete;
+  NeverStops& operator=(const NeverStops&) = delete;
+  ~NeverStops() { ::close(fds[0]), ::close(fds[1]); }
+  int fd() const { return fds[0]; }
+  void stop() { CHECK_EQ(::write(fds[1], "x", 1), 1); }
+};
+
+void delays_double_from_five_seconds_to_an_hour() {
+  CHECK(retry_delay(1, 0) == seconds(5));
+  CHECK(retry_delay(2, 0) == seconds(10));
+  CHECK(retry_delay(5, 0) == seconds(80));
+  CHECK(retry_delay(1, 0.5) == milliseconds(6250));
+  CHECK(retry_delay(1000000, 0) == seconds(2400));
+  CHECK(retry_delay(1000000, 0.9999) < seconds(3600));
+  CHECK(retry_delay(1000000, 0.9999) > seconds(3599));
+}
+
+void a_batch_is_completed_in_one_call_and_failures_are_not_in_it() {
+  FakeQueue queue;
+  queue.due = {job(1), job(2), job(3)};
+  Runner runner(queue, {{"test", [](const Job& j) { return j.id == 2 ? Status(Error{}) : Status(Ok{}); }}},
+                {.batch_jobs = 10, .chance = [] { return 0.0; }});
+  NeverStops stop;
+  CHECK_EQ(CHECK_OK(runner.run_batch(stop.fd())), 3u);
+  CHECK_EQ(queue.asked, 10u);
+  CHECK((queue.completed == std::vector<std::int64_t>{1, 3}));
+  CHECK_EQ(queue.failed.size(), 1u);
+  CHECK(queue.failed[0].first == 2 && queue.failed[0].second == seconds(5));
+}
+
+void what_could_not_be_reported_is_reported_before_new_work() {
+  FakeQueue queue;
+  queue.due = {job(1)};
+  Runner runner(queue, {{"test", [&](const Job&) { return queue.away_calls = 2, Status(Ok{}); }}});
+  NeverStops stop;
+  CHECK_ERR(runner.run_batch(stop.fd()), Errc::kDatabase);
+  CHECK_ERR(runner.run_batch(stop.fd()), Errc::kDatabase);
+  CHECK(queue.completed.empty());
+  CHECK_EQ(CHECK_OK(runner.run_batch(stop.fd())), 0u);
+  CHECK((queue.completed == std::vector<std::int64_t>{1}));
+}
+
+void a_stop_within_a_batch_releases_the_rest() {
+  FakeQueue queue;
+  queue.due = {job(1), job(2), job(3)};
+  NeverStops stop;
+  Runner runner(queue, {{"test", [&](const Job&) { return stop.stop(), Status(Ok{}); }}});
+  runner.run(stop.fd());
+  CHECK((queue.completed == std::vector<std::int64_t>{1}));
+  CHECK((queue.released == std::vector<std::int64_t>{2, 3}));
+  CHECK_EQ(queue.waits, 0);
+}
+
+void errors_are_kept_short_and_printable() {
+  FakeQueue queue;
+  queue.due = {job(1)};
+  Runner runner(queue, {{"test", [](const Job&) {
+                           return Status(Error{Errc::kStore, "bad\n\xc3" + std::string(2000, 'x'), {}, false});
+                         }}});
+  NeverStops stop;
+  CHECK_OK(runner.run_batch(stop.fd()));
+  CHECK_EQ(queue.last_error.substr(0, 6), "bad??x");
+  CHECK(queue.last_error.size() <= 500);
+}
+
+struct FakeStore : BlobStore {
+  std::vector<std::string> removed;
+  StoreKind kind() const override { return StoreKind::kS3; }
+  Status prepare() override { return Ok{}; }
+  Status ready() override { return Ok{}; }
+  Result<Sha256Digest> put(const ObjectKey&, const FileRange&, const ObjectMeta&) override { return Error{}; }
+  Result<ObjectInfo> head(const ObjectKey&) override { return Error{}; }
+  Status get(const ObjectKey&, const ByteRange&, ByteSink&) override { return Error{}; }
+  Status remove(const ObjectKey& key) override {
+    removed.push_back(key.str());
+    return Ok{};
+  }
+};
+
+void the_object_named_is_removed_from_the_store_named() {
+  FakeStore s3;
+  const auto handler = delete_object_handler([&](StoreKind kind) { return kind == StoreKind::kS3 ? &s3 : nullptr; });
+  CHECK_OK(handler(job(1, R"({"store": "s3", "key": "ab/Ünï \"q\".jpg"})")));
+  CHECK((s3.removed == std::vector<std::string>{"ab/Ünï \"q\".jpg"}));
+}
+
+void a_store_that_is_not_configured_or_a_bad_payload_is_an_error_without_the_key() {
+  FakeStore s3;
+  const auto handler = delete_object_handler([&](StoreKind kind) { return kind == StoreKind::kS3 ? &s3 : nullptr; });
+  for (const char* payload :
+       {R"({"store": "local", "key": "secret"})", R"({"store": "tape", "key": "secret"})", R"({"store": "s3"})", "[]",
+        R"({"store": "s3", "key": "../secret"})", R"({"store": "s3", "key": 1})", "secret", ""}) {
+    auto outcome = handler(job(1, payload));
+    CHECK(!outcome && outcome.error().detail.find("secret") == std::string::npos);
+  }
+  CHECK(s3.removed.empty());
+  auto away = handler(job(1, R"({"store": "local", "key": "a"})"));
+  CHECK(!away && away.error().detail == "the store 'local' is not configured here");
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      CASE(delays_double_from_five_seconds_to_an_hour),
+      CASE(a_batch_is_completed_in_one_call_and_failures_are_not_in_it),
+      CASE(what_could_not_be_reported_is_reported_before_new_work),
+      CASE(a_stop_within_a_batch_releases_the_rest),
+      CASE(errors_are_kept_short_and_printable),
+      CASE(the_object_named_is_removed_from_the_store_named),
+      CASE(a_store_that_is_not_configured_or_a_bad_payload_is_an_error_without_the_key),
+  };
+  return RUN_TESTS("runner", tests);
+}
