@@ -1,4 +1,4 @@
-// params.h — the parameters of one statement in PostgreSQL's binary format: nothing to quote or parse, exact to the bit.
+// params.h — the parameters of one statement in PostgreSQL's binary format: nothing to quote, nothing to parse.
 //
 // Source   src/backend/utils/adt/*.c, the *recv functions (PostgreSQL 15); arrays: arrayfuncs.c, array_recv.
 // Lifetime text() and uuid() keep pointers: what they were given must live until the statement was run.

@@ -3,8 +3,7 @@
 // Life     A child has one Database. The first statement connects. begin_request() marks the point after which the next
 //          statement may find the idle connection dead and replace it; a statement that fails because the connection
 //          died fails the request (kDatabase, retryable), and the next statement outside a transaction connects anew.
-// Session  search_path is the schema, then pg_temp (last, so that temporary tables hide nothing); statement_timeout is
-//          15 s.
+// Session  search_path is the schema, then pg_temp (last, so that temporary tables hide nothing); 15 s a statement.
 // Errors   SQLSTATE is read by pg_error() alone:
 //          kDatabase  08, 53, 57P01-57P03, 57014, 55P03, 40001, 40P01, 25006: away, full, shutting down, too slow, or
 //                     two statements in each other's way; retryable, nothing was changed. Also failure to connect.
@@ -45,7 +44,7 @@ struct Statement {
 };
 
 // The rows of a result, all columns in binary. Columns are counted from 0, in the order of the SELECT list.
-// Lifetime text() and bytes() point into the result.
+// Lifetime text() points into the result.
 class ResultSet {
  public:
   explicit ResultSet(PgResult result) : result_(std::move(result)) {}

@@ -18,7 +18,7 @@ Result<std::string> Downloads::browser_url(const Attachment& attachment, const O
                                              .for_browser = true});
 }
 
-Result<DownloadPlan> Downloads::plan(const Attachment& attachment, std::string_view disposition, bool head_only) const {
+Result<DownloadPlan> Downloads::plan(const Attachment& attachment, const DownloadWish& wish) const {
   TRY_ASSIGN(ObjectKey key, ObjectKey::parse(attachment.key));
   BlobStore* store = stores_.by_kind(attachment.store);
   if (store == nullptr) {
@@ -26,11 +26,11 @@ Result<DownloadPlan> Downloads::plan(const Attachment& attachment, std::string_v
   }
   const bool presigned = attachment.store == StoreKind::kS3 && stores_.s3_presigner != nullptr;
   if (presigned && rules_.delivery == Delivery::kRedirect) {
-    TRY_ASSIGN(std::string url, browser_url(attachment, key, disposition, head_only ? "HEAD" : "GET"));
+    TRY_ASSIGN(std::string url, browser_url(attachment, key, wish.disposition, wish.head_only ? "HEAD" : "GET"));
     return DownloadPlan(Redirect{std::move(url)});
   }
   if (attachment.size_bytes == 0) return DownloadPlan(EmptyBody{});
-  if (rules_.delivery == Delivery::kStream) return DownloadPlan(Stream{store, std::move(key)});
+  if (rules_.delivery == Delivery::kStream || wish.by_worker) return DownloadPlan(Stream{store, std::move(key)});
   if (attachment.store == StoreKind::kLocal) return DownloadPlan(InternalFile{key.str()});
   if (!presigned) return DownloadPlan(Stream{store, std::move(key)});
   TRY_ASSIGN(std::string url, stores_.s3_presigner->presign(key, {.method = "GET", .expires = kInternalUrlLife}));

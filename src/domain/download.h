@@ -21,7 +21,7 @@ struct InternalFile {
   std::string key;
 };
 struct InternalS3 {
-  std::string target;            // path and query, percent-encoded
+  std::string target;  // path and query, percent-encoded
   std::uint64_t size_bytes = 0;
 };
 struct Redirect {
@@ -47,12 +47,19 @@ struct DownloadRules {
   std::chrono::seconds presign_expires{};
 };
 
+struct DownloadWish {
+  std::string_view disposition;  // for the browser; used where the store will send it
+  bool head_only = false;
+  // nginx must not send: it would judge a condition (If-Match, If-Unmodified-Since) by what it knows of the file,
+  // wrongly.
+  bool by_worker = false;
+};
+
 class Downloads {
  public:
   Downloads(Stores stores, DownloadRules rules) : stores_(stores), rules_(rules) {}
 
-  // `disposition` is the header value for the browser, used where the store will send it.
-  Result<DownloadPlan> plan(const Attachment& attachment, std::string_view disposition, bool head_only) const;
+  Result<DownloadPlan> plan(const Attachment& attachment, const DownloadWish& wish) const;
 
   // The address of the bytes for `data_url`: presigned with DELIVERY=redirect, else empty (the stable address serves).
   std::string direct_url(const Attachment& attachment, std::string_view disposition) const;

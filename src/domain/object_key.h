@@ -1,8 +1,10 @@
 // object_key.h — the name of a stored object, safe for every store by construction.
 //
-// Shape    segments joined by '/': no empty segment, no "." or "..", no leading '/', no control character, no backslash,
+// Shape    segments joined by '/': no empty segment, no "." or "..", no leading '/', no control character, no
+// backslash,
 //          well-formed UTF-8, at most limits::kKeySegmentBytes a segment and limits::kKeyBytes in all.
-// Naming   fanout    {prefix}{2 hex}/{32 hex}            256 folders, filled evenly: the 2 digits are random bits of the id
+// Naming   fanout    {prefix}{2 hex}/{32 hex}            256 folders, filled evenly: the 2 digits are random bits of
+// the id
 //          uuid-name {prefix}{uuid}_{file name}          for people who look into the folder
 //          folder    {prefix}{uuid}/{file name}          the object's last segment is the file's own name
 #pragma once
@@ -30,11 +32,12 @@ class ObjectKey {
 };
 
 struct KeyRule {
-  std::string prefix;                       // "" or ends in '/'; checked by read_config
+  std::string prefix;  // "" or ends in '/'; checked by read_config
   KeyNaming naming = KeyNaming::kFanout;
 };
 
-// `filename` must come from clean_filename(). Never fails for such a name: characters a store could trip over become '_'.
+// `filename` must come from clean_filename(). Never fails for such a name: characters a store could trip over become
+// '_'.
 ObjectKey make_key(const KeyRule& rule, const Uuid& id, std::string_view filename);
 
 }  // namespace cloakroom

@@ -28,7 +28,7 @@ struct ObjectMeta {
 
 struct ObjectInfo {
   std::uint64_t size_bytes = 0;
-  std::string content_type;        // empty where the store keeps none
+  std::string content_type;  // empty where the store keeps none
 };
 
 struct ByteRange {
@@ -70,9 +70,9 @@ class BlobStore {
 struct PresignRequest {
   std::string_view method = "GET";
   std::chrono::seconds expires{};
-  std::string_view content_disposition = {};   // response-content-disposition; empty = as stored
-  std::string_view content_type = {};          // response-content-type; empty = as stored
-  bool for_browser = false;                    // the public endpoint instead of the internal one
+  std::string_view content_disposition = {};  // response-content-disposition; empty = as stored
+  std::string_view content_type = {};         // response-content-type; empty = as stored
+  bool for_browser = false;                   // the public endpoint instead of the internal one
 };
 
 // A store whose objects others can fetch by a signed URL. Pure: no round trip.
@@ -86,7 +86,7 @@ class Presigner {
 class Sniffer {
  public:
   virtual ~Sniffer() = default;
-  virtual Result<std::string> mime_type(std::span<const std::byte> head) = 0;   // "image/png"; never empty
+  virtual Result<std::string> mime_type(std::span<const std::byte> head) = 0;  // "image/png"; never empty
 };
 
 class Clock {
@@ -102,19 +102,20 @@ struct DeletionTicket {
 
 struct ReadableAttachment {
   Attachment attachment;
-  bool caller_is_member = false;    // of attachment.dialog_id; false without a dialog or a user
+  bool caller_is_member = false;  // of attachment.dialog_id; false without a dialog or a user
 };
 
 struct LinkRequest {
   std::vector<Uuid> attachment_ids;
   std::string message_id;
   std::optional<std::string> dialog_id;
-  std::optional<std::string> uploader_id;   // whose uploads; empty = the service's own
-  bool by_service = false;                  // a user must be a member of the dialog and the author of the message
+  std::optional<std::string> uploader_id;  // whose uploads; empty = the service's own
+  bool by_service = false;                 // a user must be a member of the dialog and the author of the message
 };
 
 // The database. One statement a call, but for link().
-// Errors   kDatabase PostgreSQL is away or refused; nothing was changed, or (plan_deletion, commit_upload) at most a deletion job.
+// Errors   kDatabase PostgreSQL is away or refused; nothing was changed, or (plan_deletion, commit_upload) at most a
+// deletion job.
 class Rows {
  public:
   virtual ~Rows() = default;
@@ -138,7 +139,7 @@ class Rows {
   virtual Result<std::vector<Attachment>> link(const LinkRequest& request) = 0;
   // Deletes the row if it is still unlinked; its object follows by trigger and job. False: linked meanwhile, or gone.
   virtual Result<bool> remove_unlinked(const Uuid& id) = 0;
-  virtual Result<std::uint64_t> remove_message(const std::string& message_id) = 0;   // how many rows
+  virtual Result<std::uint64_t> remove_message(const std::string& message_id) = 0;  // how many rows
 
   virtual Status replace_members(const std::string& dialog_id, std::span<const std::string> user_ids) = 0;
 };

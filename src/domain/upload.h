@@ -1,8 +1,10 @@
 // upload.h — takes files in, all or nothing.
 //
-// Order    limits, sniff, deletion tickets, bytes (hashed on the way, durable), rows. The rows are the commit point: whatever
+// Order    limits, sniff, deletion tickets, bytes (hashed on the way, durable), rows. The rows are the commit point:
+// whatever
 //          fails before it leaves nothing but objects that a job deletes, also after a crash of this process or host.
-// Errors   kTooLarge, kUnsupportedType and kInvalid name the file; kStore, kDatabase, kDiskFull: nothing was kept, try again.
+// Errors   kTooLarge, kUnsupportedType and kInvalid name the file; kStore, kDatabase, kDiskFull: nothing was kept, try
+// again.
 #pragma once
 
 #include <string>
@@ -15,7 +17,7 @@
 namespace cloakroom {
 
 struct IncomingFile {
-  std::string filename;      // as the client sent it; cleaned here
+  std::string filename;  // as the client sent it; cleaned here
   FileRange bytes;
 };
 
@@ -28,9 +30,9 @@ struct UploadRequest {
 struct UploadRules {
   KeyRule keys;
   std::uint64_t max_file_bytes = 0;
-  std::vector<std::string> allowed_types;     // "image/png", "image/*"; empty = all
+  std::vector<std::string> allowed_types;  // "image/png", "image/*"; empty = all
   std::string object_cache_control;
-  std::chrono::seconds orphan_grace{};        // after this an object without a row is deleted
+  std::chrono::seconds orphan_grace{};  // after this an object without a row is deleted
 };
 
 class Uploads {

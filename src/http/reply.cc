@@ -47,6 +47,20 @@ const Row& row(Errc code) {
   return *found;
 }
 
+std::string_view reason(int status) {
+  switch (status) {
+    case 200: return "OK";
+    case 201: return "Created";
+    case 204: return "No Content";
+    case 206: return "Partial Content";
+    case 302: return "Found";
+    case 304: return "Not Modified";
+    default: break;
+  }
+  const auto* found = std::find_if(kTable.begin(), kTable.end(), [&](const Row& r) { return r.status == status; });
+  return found != kTable.end() ? found->title : std::string_view("Unknown");
+}
+
 }  // namespace
 
 std::string_view error_name(Errc code) {
@@ -94,7 +108,7 @@ Result<std::uint64_t> send(const Request& request, const Response& response, Exc
                   exchange);
     }
   }
-  std::string out = fmt::format("Status: {}\r\n", response.status);
+  std::string out = fmt::format("Status: {} {}\r\n", response.status, reason(response.status));
   for (const auto& [name, value] : response.headers) out.append(name).append(": ").append(value).append("\r\n");
   out.append("X-Request-Id: ").append(request.id).append("\r\nX-Content-Type-Options: nosniff\r\n");
   const std::uint64_t length = response.stream ? response.stream_bytes : response.body.size();

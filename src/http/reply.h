@@ -22,6 +22,8 @@ struct Response {
   // Set: the bytes come from here, after the headers; `stream_bytes` is their exact number.
   std::function<Status(ByteSink&)> stream;
   std::uint64_t stream_bytes = 0;
+  // For the log: bytes that nginx sends in our place (X-Accel-Redirect).
+  std::uint64_t handed_over_bytes = 0;
   // For the log: why it is an error, in our own words.
   Errc error = Errc::kInternal;
   std::string error_detail;

@@ -105,7 +105,8 @@ void Dispatcher::serve(Exchange& exchange) {
        {"route", outcome.route},
        {"user", outcome.user},
        {"status", response.status},
-       {"bytes", sent ? *sent : std::uint64_t{0}},
+       {"in", request.content_length.value_or(0)},
+       {"bytes", sent ? *sent + response.handed_over_bytes : std::uint64_t{0}},
        {"ms", ms},
        {"err", response.is_error ? error_name(response.error) : std::string_view()},
        {"detail", sent ? std::string_view(response.error_detail) : std::string_view(sent.error().detail)}});

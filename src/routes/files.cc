@@ -23,7 +23,6 @@ Response file_response(const App& app, const Attachment& a, const FileHeaders& h
       .add("Cache-Control", app.options.cache_control)
       .add("ETag", headers.etag)
       .add("Last-Modified", http_date(a.created_at))
-      .add("Accept-Ranges", "bytes")
       .add("Content-Security-Policy", kFilePolicy);
   return r;
 }
@@ -44,24 +43,30 @@ struct Render {
     return "/_cloakroom/" + app.options.instance + "/" + std::string(what);
   }
 
+  // What nginx adds by itself to what it sends itself.
+  Response& own() { return r.add("Accept-Ranges", "bytes"); }
+  Response handed_over() {
+    r.handed_over_bytes = asked.head ? 0 : attachment.size_bytes;
+    return std::move(r);
+  }
   // HEAD gets its length from the row; the stream is never run for it.
   Response length_only() {
-    r.stream_bytes = attachment.size_bytes;
+    own().stream_bytes = attachment.size_bytes;
     r.stream = [](ByteSink&) { return Status(Ok{}); };
     return std::move(r);
   }
 
-  Response operator()(const EmptyBody&) { return std::move(r); }
+  Response operator()(const EmptyBody&) { return std::move(own()); }
   Response operator()(const InternalFile& file) {
     r.add("X-Accel-Redirect", internal("file/") + percent_encode_path(file.key));
-    return std::move(r);
+    return handed_over();
   }
   Response operator()(const InternalS3& object) {
     if (asked.head) return length_only();
     r.add("X-Accel-Redirect", internal(object.size_bytes > kSlicedFromBytes ? "s3-sliced" : "s3"));
     r.add("X-Cloakroom-Target", object.target);
     r.add("X-Cloakroom-Cache-Key", to_hex(attachment.id));
-    return std::move(r);
+    return handed_over();
   }
   Response operator()(const Redirect& redirect) {
     Response moved;
@@ -78,7 +83,7 @@ struct Render {
       r.status = 206;
       r.add("Content-Range", content_range(range, attachment.size_bytes));
     }
-    r.stream_bytes = range.length;
+    own().stream_bytes = range.length;
     r.stream = [store = stream.store, key = stream.key, range](ByteSink& sink) { return store->get(key, range, sink); };
     return std::move(r);
   }
@@ -123,7 +128,10 @@ Result<Response> get_file(App& app, const Context& context) {
     }
     if (const auto* ranges = std::get_if<std::vector<ByteRange>>(&wanted)) asked.ranges = *ranges;
   }
-  TRY_ASSIGN(const DownloadPlan plan, app.downloads.plan(attachment, headers.disposition, asked.head));
+  const DownloadWish wish{.disposition = headers.disposition,
+                          .head_only = asked.head,
+                          .by_worker = !conditions.if_match.empty() || !conditions.if_unmodified_since.empty()};
+  TRY_ASSIGN(const DownloadPlan plan, app.downloads.plan(attachment, wish));
   return std::visit(Render{app, attachment, asked, std::move(r)}, plan);
 }
 

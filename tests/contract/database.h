@@ -1,8 +1,7 @@
 // database.h — a schema of its own for each run of a test program, in the database that DATABASE_URL names.
 //
-// Use      int main() { return db::run("thing", tests); }: makes the schema, migrates it, runs, drops it. Without
-// DATABASE_URL
-//          the program fails: a test that did not run must not look like one that passed.
+// Use      int main() { return db::run("thing", tests); }: makes the schema, migrates it, runs, drops it.
+//          Without DATABASE_URL the program fails: a test that did not run must not look like one that passed.
 //          Migrations are read from ./sql, or from the folder CLOAKROOM_SQL names.
 #pragma once
 

@@ -211,7 +211,10 @@ void a_runner_outlives_its_connection_and_listens_again() {
   const RunningRunner runner("a", handlers);
   for (int round = 1; round <= 3; ++round) {
     CHECK(eventually([&] { return !sleeping_session(w).empty(); }));
-    CHECK_EQ(value(w.database, "SELECT pg_terminate_backend(" + sleeping_session(w) + ", 5000)"), "true");
+    const auto old = sleeping_session(w);
+    CHECK_EQ(value(w.database, "SELECT pg_terminate_backend(" + old + ", 5000)"), "true");
+    // Asleep again, so that only a notification to the new session can wake it in time.
+    CHECK(eventually([&] { return !sleeping_session(w).empty() && sleeping_session(w) != old; }));
     const auto a = put(w.rows, upload());
     CHECK(CHECK_OK(w.rows.remove_unlinked(a.id)));
     CHECK(eventually([&] { return handled == round; }, milliseconds(5000)));

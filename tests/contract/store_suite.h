@@ -1,7 +1,8 @@
 // store_suite.h — what every BlobStore must do, written once; each store runs it through a Place of its own.
 //
 // Use      struct DiskPlace { static BlobStore& store(); static constexpr bool kKeepsType = false; };
-//          run_store_suite<DiskPlace>("contract_disk");
+//          int main() { return run_store_suite<DiskPlace>("contract_disk"); }
+// Rule     one group a program: two would print two TAP plans.
 #pragma once
 
 #include <fcntl.h>
@@ -9,7 +10,9 @@
 
 #include <array>
 #include <cstdlib>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/encode.h"
 #include "base/id.h"
@@ -248,8 +251,8 @@ void a_store_that_works_says_ready_and_can_be_prepared_again() {
   { #fn, t::entry < fn < Place>>, nullptr, nullptr, nullptr }
 
 template <class Place>
-int run_store_suite(const char* group) {
-  const CMUnitTest tests[] = {
+int run_store_suite(const char* group, std::span<const CMUnitTest> more = {}) {
+  std::vector<CMUnitTest> tests = {
       CLOAKROOM_SUITE_CASE(an_empty_object_is_kept),
       CLOAKROOM_SUITE_CASE(one_byte_is_kept),
       CLOAKROOM_SUITE_CASE(five_mebibytes_and_three_are_kept),
@@ -265,7 +268,8 @@ int run_store_suite(const char* group) {
       CLOAKROOM_SUITE_CASE(an_error_of_the_sink_ends_the_read_and_is_returned),
       CLOAKROOM_SUITE_CASE(a_store_that_works_says_ready_and_can_be_prepared_again),
   };
-  return RUN_TESTS(group, tests);
+  tests.insert(tests.end(), more.begin(), more.end());
+  return _cmocka_run_group_tests(group, tests.data(), tests.size(), nullptr, nullptr);
 }
 
 }  // namespace cloakroom::suite
