@@ -16,9 +16,9 @@ namespace {
 // getrandom(2) for small requests costs about a microsecond; a pool makes it one call for 32 ids. A fork would share
 // the pool, so it is keyed by pid.
 void random_bytes(std::span<std::uint8_t> into) {
-  static std::array<std::uint8_t, 512> pool;
-  static std::size_t used = sizeof pool;
-  static pid_t owner = 0;
+  thread_local std::array<std::uint8_t, 512> pool;
+  thread_local std::size_t used = sizeof pool;
+  thread_local pid_t owner = 0;
   if (into.size() > pool.size()) BUG("too many random bytes asked for");
   if (owner != getpid() || used + into.size() > pool.size()) {
     if (getrandom(pool.data(), pool.size(), 0) != static_cast<ssize_t>(pool.size())) BUG("getrandom failed");

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/encode.h"
 #include "base/limits.h"
 
 namespace cloakroom {
@@ -13,21 +14,30 @@ namespace {
 constexpr std::size_t kValueBytes = 512;
 Level g_most_verbose = Level::kInfo;  // set once, before any child is made
 
+// At most kValueBytes, and never half a character.
+std::string_view cut(std::string_view value) {
+  if (value.size() <= kValueBytes) return value;
+  std::size_t end = kValueBytes;
+  while (end > kValueBytes - 4 && (static_cast<unsigned char>(value[end]) & 0xC0U) == 0x80U) --end;
+  return value.substr(0, end);
+}
+
 void append_quoted(std::string& line, std::string_view value) {
+  const std::string_view kept = cut(value);
+  const bool text = is_utf8(kept);  // journald stores anything else as a blob that nobody can read
   line += '"';
-  const bool cut = value.size() > kValueBytes;
-  for (const char c : value.substr(0, kValueBytes)) {
+  for (const char c : kept) {
     const auto u = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       line += '\\';
       line += c;
-    } else if (u < 0x20 || u == 0x7f) {
+    } else if (u < 0x20 || u == 0x7f || (u >= 0x80 && !text)) {
       line += fmt::format("\\x{:02x}", static_cast<unsigned>(u));
     } else {
       line += c;
     }
   }
-  if (cut) line += "...";
+  if (kept.size() < value.size()) line += "...";
   line += '"';
 }
 

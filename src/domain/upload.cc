@@ -68,7 +68,11 @@ Result<std::vector<Attachment>> Uploads::take(const UploadRequest& request) {
   if (done) done = rows_.commit_upload(made, tickets);
   if (!done) {
     // Best effort: without it the tickets fall due after the grace. A commit whose answer was lost took its tickets
-    // with it, so hastening them cannot touch a file that has its row.
+    // with it, so neither can touch a file that has its row.
+    if (done.error().code == Errc::kConflict) {
+      // a ticket's job ran while its object was still on the way, so that object has no ticket any more
+      [[maybe_unused]] const auto again = rows_.plan_deletions(store_.kind(), keys, std::chrono::seconds(0));
+    }
     [[maybe_unused]] const Status hastened = rows_.hasten_deletions(tickets);
     return std::move(done).error();
   }

@@ -45,14 +45,13 @@ Status spool(const Request& request, const BodyRules& rules, Body& body) {
   if (!fd) return std::move(fd).error();
   body.fd = *std::move(fd);
   std::uint64_t size = 0;
-  const std::uint64_t expected = request.content_length.value_or(rules.max_request_bytes + 1);
+  const std::uint64_t expected = *request.content_length;
   while (size < expected) {
     const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(copy_buffer().size(), expected - size));
     TRY_ASSIGN(const std::size_t got, request.exchange->read_body(copy_buffer().first(want)));
     if (got == 0) break;
     TRY(write_all(body.fd.get(), copy_buffer().first(got)));
     size += got;
-    if (size > rules.max_request_bytes) return too_large(rules.max_request_bytes);
   }
   body.range = FileRange{body.fd.get(), 0, size, {}};
   return Ok{};
@@ -66,7 +65,10 @@ Status open_body(const Request& request, const BodyRules& rules, Body& body) {
   const std::string_view spooled = request.header("REQUEST_BODY_FILE");
   if (!spooled.empty()) {
     TRY(open_spooled(spooled, rules, body));
-  } else if (request.content_length.value_or(1) > 0) {
+  } else if (!request.content_length) {
+    // without a length a body that was cut looks like a whole one; nginx always tells it
+    return Error{Errc::kLengthRequired, "a body without CONTENT_LENGTH"};
+  } else if (*request.content_length > 0) {
     TRY(spool(request, rules, body));
   } else {
     TRY_ASSIGN(body.fd, open_file("/dev/null", O_RDONLY));

@@ -1,10 +1,10 @@
 // body.h — the body of a request as a range of a file, never in memory; small JSON bodies as text.
 //
 // Source   nginx hands a spooled file over by name (REQUEST_BODY_FILE, only below BODY_TEMP_PATH); otherwise the bytes
-// come
-//          through FastCGI's or CGI's standard input and are spooled here into a nameless file.
+//          come through FastCGI's or CGI's standard input and are spooled here into a nameless file.
 // Errors   kInvalid   the body is shorter or longer than Content-Length says (a cut upload)
-//          kTooLarge  more than the limit; kLengthRequired no Content-Length with a chunked body from standard input
+//          kLengthRequired  no Content-Length with a body from standard input: a cut could not be seen
+//          kTooLarge  more than the limit
 //          kDiskFull, kInternal
 #pragma once
 

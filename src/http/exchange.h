@@ -1,5 +1,4 @@
-// exchange.h — one request and its answer as raw bytes and CGI variables, whatever carries them (FastCGI, plain CGI, a
-// test).
+// exchange.h — one request and its answer as raw bytes and CGI variables, whoever carries them: FastCGI, CGI, a test.
 #pragma once
 
 #include <cstddef>

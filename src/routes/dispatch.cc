@@ -9,6 +9,8 @@
 namespace cloakroom {
 namespace {
 
+constexpr std::string_view kMayUpload = "^/_cloakroom/may-upload";
+
 // Reading this is reading the program: who may call what, and who answers.
 constexpr std::array kRoutes{
     Route{"POST", "/upload", Access::kCaller, post_upload},
@@ -23,7 +25,7 @@ constexpr std::array kRoutes{
     Route{"GET HEAD", "^/healthz", Access::kAnyone, get_healthz},
     Route{"GET HEAD", "^/readyz", Access::kAnyone, get_readyz},
     // asked by nginx before it takes a body (auth_request); not reachable from outside
-    Route{"GET", "^/_cloakroom/may-upload", Access::kAnyone, may_upload},
+    Route{"GET", kMayUpload, Access::kAnyone, may_upload},
 };
 
 std::vector<RoutePattern> patterns() {
@@ -99,7 +101,9 @@ void Dispatcher::serve(Exchange& exchange) {
   const auto sent = send(request, response, exchange);
   const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   const bool server_fault = response.status >= 500 || !sent;
-  log(server_fault ? Level::kWarning : Level::kInfo, "request.done",
+  // nginx's question before an upload is part of that upload, which has its own line, unless the answer was no
+  const bool only_asked = outcome.route == kMayUpload && !response.is_error;
+  log(server_fault ? Level::kWarning : only_asked ? Level::kDebug : Level::kInfo, "request.done",
       {{"req", request.id},
        {"method", request.method},
        {"route", outcome.route},
