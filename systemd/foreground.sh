@@ -133,18 +133,20 @@ alice=$("$app/bin/cloakroom" token alice --ttl 604800)
 bob=$("$app/bin/cloakroom" token bob --ttl 604800)
 (umask 077; printf 'BASE_URL=%s\nALICE_TOKEN=%s\nBOB_TOKEN=%s\nSERVICE_TOKEN=%s\nPID=%s\n' "$url" "$alice" "$bob" "$SERVICE_TOKEN" $$ > "$var/demo.env.new")
 mv "$var/demo.env.new" "$var/demo.env"
+sample=$PWD/README.md
+[ -r "$sample" ] || sample=$0
 cat <<T
 
 cloakroom is running at $url   (files: ${STORAGE:-local}, data in $var)
 
-Store a file:
+Paste this to store a file:
 
   TOKEN=$alice
-  curl -sS -H "Authorization: Bearer \$TOKEN" -F file=@README.md $url/api/upload
+  curl -sS -H "Authorization: Bearer \$TOKEN" -F file=@$sample $url/api/upload | tee ticket.json
 
-Fetch it again, with the "url" from the answer:
+and this to fetch it again:
 
-  curl -sS -H "Authorization: Bearer \$TOKEN" $url/api/files/ID/NAME -o copy
+  curl -sS -H "Authorization: Bearer \$TOKEN" "$url\$(sed 's/.*"url":"\([^"]*\)".*/\1/' ticket.json)" -o copy
 
 Tokens for scripts are in $var/demo.env, logs in $var/log. Ctrl-C stops everything; the data stays.
 T
