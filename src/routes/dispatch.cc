@@ -3,6 +3,7 @@
 #include <chrono>
 #include <exception>
 
+#include "base/id.h"
 #include "base/log.h"
 #include "routes/app.h"
 
@@ -95,7 +96,7 @@ void Dispatcher::serve(Exchange& exchange) {
       response = problem(Error{Errc::kInternal, std::string("exception: ") + e.what()}, request.id);
     }
   } else {
-    request.id = "0";
+    request.id = random_hex(16);
     response = problem(read.error(), request.id);
   }
   const auto sent = send(request, response, exchange);
