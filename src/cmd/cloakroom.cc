@@ -1,8 +1,12 @@
 // cloakroom.cc — the sysadmin's tool: sub-commands by name, settings from the environment.
 #include <unistd.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <iostream>
+#include <sstream>
 
+#include "base/env_file.h"
 #include "base/log.h"
 #include "cmd/commands.h"
 #include "cmd/wiring.h"
@@ -32,6 +36,29 @@ std::string share_folder() {
   return path + "/share/cloakroom";
 }
 
+namespace {
+
+// What the unit cloakroom@NAME.service would see: the file of the instance and the paths the unit sets. Variables that are set
+// already win.
+bool enter_instance(const std::string& name) {
+  const std::string path = "/etc/cloakroom/" + name + ".env";
+  std::ifstream in(path);
+  std::ostringstream text;
+  text << in.rdbuf();
+  Result<std::vector<std::pair<std::string, std::string>>> settings = Error{Errc::kInvalid, "cannot be read"};
+  if (in) settings = parse_env_file(text.str());
+  if (!settings) {
+    std::cerr << path << ": " << settings.error().detail << "\n";
+    return false;
+  }
+  settings->emplace_back("INSTANCE", name);
+  settings->emplace_back("FASTCGI_SOCKET", "/run/cloakroom/" + name + ".sock");
+  settings->emplace_back("UPLOAD_STORAGE_PATH", "/var/lib/cloakroom/" + name);
+  for (const auto& [variable, value] : *settings) ::setenv(variable.c_str(), value.c_str(), 0);
+  return true;
+}
+
+}  // namespace
 }  // namespace cloakroom
 
 int main(int argc, char** argv) {
@@ -39,6 +66,8 @@ int main(int argc, char** argv) {
   CLI::App cli{
       "cloakroom: the tool beside the workers. Settings come from the environment: see docs/configuration.md."};
   cli.require_subcommand(1);
+  std::string instance;
+  cli.add_option("-i,--instance", instance, "read /etc/cloakroom/NAME.env first, as the unit cloakroom@NAME does");
   Command chosen;
   for (const auto add : {add_migrate, add_config, add_token, add_jobs}) add(cli, chosen);
   try {
@@ -46,5 +75,6 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return cli.exit(e) == 0 ? kExitDone : kExitUsage;
   }
+  if (!instance.empty() && !enter_instance(instance)) return kExitConfig;
   return chosen();
 }
