@@ -9,9 +9,11 @@
 ##   make bench          load figures beside their limits, as a table and as JSON
 ##   make fuzz           the fuzzers, FUZZ_SECONDS each    make lint       format, tidy, layers, generated docs
 ##   make check-headers  each header compiles alone        make install    DESTDIR=, PREFIX=/usr
+##   make check-install  an installation, looked at by nginx and systemd
 ##   make deps           packages to build and run         make clean      remove build/
 ##
 ## Variables: V=1 shows commands, WERROR=1 makes warnings errors, CXX=clang++, VARIANT=release|asan|fuzz
+MAKEFLAGS += --no-print-directory
 VARIANT ?= release
 B := build/$(VARIANT)
 CXX = g++
@@ -25,7 +27,7 @@ PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lfcgi
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor $(if $(WERROR),-Werror)
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -D_GLIBCXX_ASSERTIONS
 FLAGS_release := -O2 -g1 $(HARDEN)
-FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -D_GLIBCXX_ASSERTIONS
+FLAGS_asan := -O0 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -D_GLIBCXX_ASSERTIONS
 FLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
 LINK_release := -pie -Wl,-z,relro,-z,now
 LINK_asan := -fsanitize=address,undefined
@@ -81,26 +83,79 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(LIB)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
 
 PREFIX ?= /usr
-SHARE := $(DESTDIR)$(PREFIX)/share/cloakroom
+PLACE := $(DESTDIR)$(PREFIX)
+SHARE := $(PLACE)/share/cloakroom
+DOC := $(PLACE)/share/doc/cloakroom
+UNITS := $(PLACE)/lib/systemd/system
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/sql $(SHARE)/nginx
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -d $(PLACE)/bin $(SHARE)/sql $(SHARE)/nginx/html $(DOC)/docs/adr $(UNITS) $(PLACE)/lib/sysusers.d $(PLACE)/lib/tmpfiles.d
+	install -m 755 $(PROGRAMS) $(PLACE)/bin
 	install -m 644 sql/*.sql $(SHARE)/sql
-	install -m 644 nginx/*.in $(SHARE)/nginx
+	install -m 644 nginx/*.in nginx/*.conf $(SHARE)/nginx
+	if [ -n "$(wildcard nginx/html/*)" ]; then cp -r --no-preserve=mode,ownership nginx/html $(SHARE)/nginx; fi
+	install -m 644 systemd/example.env $(SHARE)
+	install -m 644 systemd/*.service systemd/*.socket $(UNITS)
+	sed -i 's|=/usr/bin/|=$(PREFIX)/bin/|; s|file:/usr/|file:$(PREFIX)/|' $(UNITS)/cloakroom*@.service $(UNITS)/cloakroom@.socket
+	install -m 644 systemd/sysusers.conf $(PLACE)/lib/sysusers.d/cloakroom.conf
+	install -m 644 systemd/tmpfiles.conf $(PLACE)/lib/tmpfiles.d/cloakroom.conf
+	install -m 644 README.md CHANGELOG.md LICENSE $(DOC)
+	install -m 644 $(wildcard docs/*.*) $(DOC)/docs
+	install -m 644 docs/adr/* $(DOC)/docs/adr
 
 # Programs and their data as installed, for `make run` and the tests.
 stage: all
-	$(Q)rm -rf $(B)/stage; $(MAKE) --no-print-directory -s install DESTDIR= PREFIX=$(CURDIR)/$(B)/stage VARIANT=$(VARIANT)
+	$(Q)rm -rf $(B)/stage; $(MAKE) -s install DESTDIR= PREFIX=$(CURDIR)/$(B)/stage VARIANT=$(VARIANT)
 
 export PORT VAR
 run: deps
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) stage
+	$(Q)$(MAKE) -j$$(nproc) stage
 	$(Q)exec systemd/foreground.sh $(B)/stage
 
 RUN_PACKAGES := g++ make pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev libjansson-dev libssl-dev libfmt-dev libcli11-dev \
   libsystemd-dev libpugixml-dev libmagic-dev libexpected-dev nginx postgresql curl ca-certificates util-linux
+CHECK_PACKAGES := libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw systemd procps \
+  python3 python3-pytest python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
 deps:
 	$(Q)tests/install-packages $(RUN_PACKAGES)
+check-deps:
+	$(Q)tests/install-packages $(RUN_PACKAGES) $(CHECK_PACKAGES)
+
+# Tests. Each target ends with a line "N passed, N failed"; tests/check sums them up.
+check:
+	@tests/check
+tests: $(UNIT_TESTS) $(CONTRACT_TESTS)
+unit: $(UNIT_TESTS)
+	@tests/run-tap $^
+contract: $(CONTRACT_TESTS)
+	@tests/with-servers tests/run-tap $^
+unit-and-contract: $(UNIT_TESTS) $(CONTRACT_TESTS)
+	@tests/with-servers tests/run-tap $^
+asan:
+	@$(MAKE) VARIANT=asan unit-and-contract
+system: stage
+	@tests/run-pytest tests/system -q
+soak: export SOAK = 1
+soak: system
+	@$(MAKE) bench
+bench: stage
+	@tests/bench/run
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	@$(MAKE) VARIANT=fuzz CXX=clang++ run-fuzzers FUZZ_SECONDS=$(FUZZ_SECONDS)
+run-fuzzers: $(FUZZERS)
+	@tests/run-tap 'tests/run-fuzz $(FUZZ_SECONDS) $^'
+
+LINT_FLAGS = $(filter-out -Werror -O2 -g1 $(HARDEN),$(ALL_CXXFLAGS))
+TIDY = tests/lint/each tidy tests/lint/tidy $(LINT_FLAGS) -- $(wildcard src/*/*.cc)
+HEADERS = tests/lint/each header tests/lint/header $(LINT_FLAGS) -- $(wildcard src/*/*.h)
+lint: $(B)/cloakroom
+	@tests/run-tap 'tests/lint/rules --self-test' tests/lint/rules tests/lint/format 'tests/lint/docs $<' '$(TIDY)'
+check-headers:
+	@tests/run-tap '$(HEADERS)'
+check-install: all
+	$(Q)rm -rf $(B)/package; $(MAKE) -s install DESTDIR=$(CURDIR)/$(B)/package PREFIX=/usr
+	@tests/run-tap 'tests/lint/install $(B)/package /usr' 'tests/lint/nginx $(B)/package /usr' 'tests/lint/systemd $(B)/package'
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(MAKEFILE_LIST)
@@ -110,5 +165,6 @@ clean:
 
 FORCE:
 .PHONY: all stage help clean FORCE run check unit contract system soak asan bench fuzz lint check-headers install deps
+.PHONY: check-deps check-install tests unit-and-contract run-fuzzers
 .SECONDARY:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -type f -name '*.d' 2>/dev/null)

@@ -14,10 +14,10 @@ namespace cloakroom {
 
 // What the request brought; "" when absent.
 struct Evidence {
-  std::string_view authorization;  // Authorization
-  std::string_view cookie;         // Cookie
-  std::string_view remote_user;    // REMOTE_USER, set by nginx
-  std::string_view uploader_id;    // X-Uploader-Id: the user for whom the service acts
+  std::string_view authorization = {};  // Authorization
+  std::string_view cookie = {};         // Cookie
+  std::string_view remote_user = {};    // REMOTE_USER, set by nginx
+  std::string_view uploader_id = {};    // X-Uploader-Id: the user for whom the service acts
 };
 
 struct IdentityOptions {

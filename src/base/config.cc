@@ -17,6 +17,7 @@ namespace cloakroom {
 namespace {
 
 constexpr std::uint64_t kMostBytes = std::numeric_limits<std::int64_t>::max();
+constexpr int kMostPrefixSegments = 8;  // the router splits a path into 12, and the longest pattern has 3
 
 struct KnownEnding {
   std::string_view ending, type;
@@ -29,6 +30,10 @@ constexpr std::array kEndings{
     KnownEnding{"zip", "application/zip"},  KnownEnding{"mp4", "video/mp4"},   KnownEnding{"webm", "video/webm"},
     KnownEnding{"mov", "video/quicktime"},  KnownEnding{"mp3", "audio/mpeg"},  KnownEnding{"ogg", "audio/ogg"},
     KnownEnding{"json", "application/json"}};
+
+char ascii_upper(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+}
 
 std::vector<std::string_view> split(std::string_view text, char by) {
   std::vector<std::string_view> parts;
@@ -107,7 +112,7 @@ class Reader {
     std::string digits = from.value;
     unsigned shift = from.source.starts_with("MAX_UPLOAD_SIZE_MB") ? 20 : 0;
     if (!digits.empty()) {
-      const std::size_t unit = std::string_view("KMGT").find(static_cast<char>(std::toupper(digits.back())));
+      const std::size_t unit = std::string_view("KMGT").find(ascii_upper(digits.back()));
       if (unit != std::string_view::npos && shift == 0) {
         shift = 10 * (static_cast<unsigned>(unit) + 1);
         digits.pop_back();
@@ -151,7 +156,7 @@ std::string path_setting(Reader& in, std::string_view name, std::string value) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view("/._-+@:~").find(c) != std::string_view::npos;
   });
-  if (value.empty() || value[0] != '/' || !plain || value.find("/../") != std::string::npos) {
+  if (value.empty() || value[0] != '/' || !plain || (value + "/").find("/../") != std::string::npos) {
     in.problem(name, fmt::format("'{}' is not an absolute path of letters, digits and /._-+@:~", value));
   }
   while (value.size() > 1 && value.ends_with('/')) value.pop_back();
@@ -311,6 +316,10 @@ Result<Config> read_config(const EnvLookup& env) {
   c.route_prefix = in.text("ROUTE_PREFIX");
   while (c.route_prefix.ends_with('/')) c.route_prefix.pop_back();
   if (!c.route_prefix.empty()) c.route_prefix = path_setting(in, "ROUTE_PREFIX", c.route_prefix);
+  if (c.route_prefix.find("//") != std::string::npos ||
+      std::count(c.route_prefix.begin(), c.route_prefix.end(), '/') > kMostPrefixSegments) {
+    in.problem("ROUTE_PREFIX", fmt::format("may have up to {} segments, none of them empty", kMostPrefixSegments));
+  }
   c.workers = static_cast<std::uint32_t>(in.number("WORKERS", 1, 256));
   c.max_requests = static_cast<std::uint32_t>(in.number("MAX_REQUESTS", 0, 1000000000));
   c.shutdown_timeout = std::chrono::seconds(in.number("SHUTDOWN_TIMEOUT", 1, 3600));

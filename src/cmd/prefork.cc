@@ -177,7 +177,7 @@ class Parent {
 
 }  // namespace
 
-int run_prefork(const PreforkOptions& options, std::vector<int> old_children) {
+int run_prefork(const PreforkOptions& options, const std::vector<int>& old_children) {
   return Parent(options, old_children).run();
 }
 

@@ -26,6 +26,6 @@ struct PreforkOptions {
 inline constexpr const char* kOldChildrenVariable = "CLOAKROOM_OLD_CHILDREN";  // set by a roll for its successor
 
 // Runs until drained. `old_children` are pids left by the image before a roll. Returns the exit code.
-int run_prefork(const PreforkOptions& options, std::vector<int> old_children);
+int run_prefork(const PreforkOptions& options, const std::vector<int>& old_children);
 
 }  // namespace cloakroom

@@ -14,9 +14,10 @@ std::size_t sequence_length(std::string_view rest) {
   return 0;
 }
 
-// U+200E, U+200F, U+202A..U+202E, U+2066..U+2069 turn "gpj.exe" into "exe.jpg" on a screen; U+FEFF and U+2028/2029 hide
-// or break lines; U+0080..U+009F are control characters.
+// U+061C, U+200E, U+200F, U+202A..U+202E, U+2066..U+2069 turn "gpj.exe" into "exe.jpg" on a screen; U+FEFF and
+// U+2028/2029 hide or break lines; U+0080..U+009F are control characters.
 bool is_deceptive(std::string_view c) {
+  if (c == "\xD8\x9C") return true;
   if (c.size() == 2) return c[0] == '\xC2' && static_cast<unsigned char>(c[1]) < 0xA0;
   if (c == "\xEF\xBB\xBF") return true;
   if (c.size() != 3 || c[0] != '\xE2') return false;
@@ -24,6 +25,11 @@ bool is_deceptive(std::string_view c) {
   const auto third = static_cast<unsigned char>(c[2]);
   if (second == 0x80) return third == 0x8E || third == 0x8F || (third >= 0xA8 && third <= 0xAE);
   return second == 0x81 && third >= 0xA6 && third <= 0xA9;
+}
+
+void trim_spaces(std::string& name) {
+  while (name.starts_with(' ')) name.erase(0, 1);
+  while (name.ends_with(' ')) name.pop_back();
 }
 
 // Cuts the stem, keeps the extension, never splits a character.
@@ -58,9 +64,9 @@ std::string clean_filename(std::string_view raw) {
     }
     raw.remove_prefix(length);
   }
-  while (name.starts_with(' ')) name.erase(0, 1);
-  while (name.ends_with(' ')) name.pop_back();
+  trim_spaces(name);
   cut_to_limit(name);
+  trim_spaces(name);  // the cut may have laid a space bare
   if (name.empty() || name == "." || name == "..") return "file";
   return name;
 }

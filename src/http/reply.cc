@@ -87,7 +87,8 @@ Response problem(const Error& error, std::string_view request_id) {
   put("type", fmt::format("urn:cloakroom:error:{}", known.name));
   put("title", known.title);
   json_object_set_new(document.get(), "status", json_integer(known.status));
-  put("detail", error.say.empty() ? known.sentence : std::string_view(error.say));
+  // a sentence may quote what the client sent, which need not be UTF-8
+  put("detail", error.say.empty() || !is_utf8(error.say) ? known.sentence : std::string_view(error.say));
   put("request_id", request_id);
   Response r;
   r.status = known.status;

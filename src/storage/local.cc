@@ -20,21 +20,18 @@ constexpr unsigned kFolderMode = 0700;
 constexpr unsigned kFileMode = 0600;
 constexpr std::uint64_t kWriteBackBytes = 8ULL << 20;  // ask the kernel to begin writing after this much
 
-// Removes a temporary name unless it was renamed away.
+// Removes a temporary name, also after its rename: rename(2) of two names of one file succeeds and leaves both, as when
+// a linked body is put a second time.
 class TemporaryName {
  public:
   explicit TemporaryName(std::string path) : path_(std::move(path)) {}
-  ~TemporaryName() {
-    if (!kept_) ::unlink(path_.c_str());
-  }
+  ~TemporaryName() { ::unlink(path_.c_str()); }
   TemporaryName(const TemporaryName&) = delete;
   TemporaryName& operator=(const TemporaryName&) = delete;
   const std::string& path() const { return path_; }
-  void keep() { kept_ = true; }
 
  private:
   std::string path_;
-  bool kept_ = false;
 };
 
 // A hint only: file systems that cannot do it say so, and the fsync at the end does the work.
@@ -81,6 +78,13 @@ Status LocalStore::ready() {
 }
 
 Result<Sha256Digest> LocalStore::put(const ObjectKey& key, const FileRange& bytes, const ObjectMeta&) {
+  auto digest = take(key, bytes);
+  // a folder or a body that vanished is a fault of this host: "not found" would speak of the object
+  if (!digest && digest.error().code == Errc::kNotFound) digest.error().code = Errc::kInternal;
+  return digest;
+}
+
+Result<Sha256Digest> LocalStore::take(const ObjectKey& key, const FileRange& bytes) {
   TemporaryName temporary(temp_ + "/" + random_hex(16));
   Sha256Digest digest{};
   if (!bytes.path.empty() && ::link(std::string(bytes.path).c_str(), temporary.path().c_str()) == 0) {
@@ -96,7 +100,6 @@ Result<Sha256Digest> LocalStore::put(const ObjectKey& key, const FileRange& byte
     TRY(sync_file(fd.get(), temporary.path()));
   }
   TRY(publish(temporary.path(), key));
-  temporary.keep();
   return digest;
 }
 

@@ -33,6 +33,7 @@ class LocalStore final : public BlobStore {
 
  private:
   std::string path_of(const ObjectKey& key) const { return root_ + "/" + key.str(); }
+  Result<Sha256Digest> take(const ObjectKey& key, const FileRange& bytes);
   Status publish(const std::string& temporary, const ObjectKey& key);
 
   std::string root_;
