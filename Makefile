@@ -54,9 +54,11 @@ $(B)/%.o: src/%.cc $(B)/FLAGS
 	$(call say,CXX,$<)
 	$(Q)mkdir -p $(@D); $(CXX) $(ALL_CXXFLAGS) -MMD -MP -c -o $@ $<
 
+# Tests run once: compiling them without the optimiser takes a quarter of the time.
+TEST_CXXFLAGS = $(filter-out -O% -D_FORTIFY_SOURCE=2,$(ALL_CXXFLAGS)) -Itests
 $(B)/tests/%.o: tests/%.cc $(B)/FLAGS
 	$(call say,CXX,$<)
-	$(Q)mkdir -p $(@D); $(CXX) $(ALL_CXXFLAGS) -Itests -MMD -MP -c -o $@ $<
+	$(Q)mkdir -p $(@D); $(CXX) $(TEST_CXXFLAGS) -MMD -MP -c -o $@ $<
 
 $(LIB): $(LIB_OBJ)
 	$(call say,AR,$@)
@@ -71,6 +73,11 @@ $(B)/cloakroom: $(TOOL_SRC:src/%.cc=$(B)/%.o) $(LIB)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+
+# What it tests lies in the tool, not in the library. The objects come before the library, which they need.
+$(B)/tests/unit/nginx_include_test: $(B)/tests/unit/nginx_include_test.o $(B)/cmd/nginx_include.o $(B)/cmd/wiring.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 

@@ -4,7 +4,8 @@
 // one
 //          trailing newline removed. Older names (aliases) keep working; the first name that is set wins.
 // Errors   read_config: kInvalid; `detail` names every problem, one a line. The caller exits with 78 (EX_CONFIG).
-// Rule     getenv stands in config.cc alone; the table in settings.cc. No Config below cmd/: everything else gets plain values by constructor.
+// Rule     getenv stands in config.cc alone; the table in settings.cc. No Config below cmd/: everything else gets plain
+// values by constructor.
 #pragma once
 
 #include <chrono>

@@ -49,7 +49,9 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_env_file(std::str
     const std::string_view line = trim(text.substr(0, text.find('\n')));
     text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
     if (line.empty() || line[0] == '#' || line[0] == ';') continue;
-    const auto bad = [&](const char* why) { return Error{Errc::kInvalid, "line " + std::to_string(number) + ": " + why}; };
+    const auto bad = [&](const char* why) {
+      return Error{Errc::kInvalid, "line " + std::to_string(number) + ": " + why};
+    };
     const std::size_t equals = line.find('=');
     const std::string_view name = trim(line.substr(0, equals));
     if (equals == std::string_view::npos || !is_name(name)) return bad("not NAME=VALUE");

@@ -1,6 +1,8 @@
-// env_file.h — reads a file of settings as systemd's EnvironmentFile= does, so that tools run by hand see what a unit sees.
+// env_file.h — reads a file of settings as systemd's EnvironmentFile= does, so that tools run by hand see what a unit
+// sees.
 //
-// Shape    NAME=VALUE a line; blank lines and lines that begin with '#' or ';' are skipped. VALUE may stand in single quotes
+// Shape    NAME=VALUE a line; blank lines and lines that begin with '#' or ';' are skipped. VALUE may stand in single
+// quotes
 //          (as it is) or double quotes (\" \\ \$ \` are unescaped); otherwise blanks at its end are dropped.
 // Errors   kInvalid, with the number of the line. Values are never in the message.
 #pragma once

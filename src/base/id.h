@@ -1,5 +1,5 @@
-// id.h — ids: ours are UUIDv7 (RFC 9562 section 5.7), so that rows made together lie together in the index; foreign ones
-// (users, dialogs, messages of the application) are text.
+// id.h — ids: ours are UUIDv7 (RFC 9562 section 5.7), so that rows made together lie together in the index; foreign
+// ones (users, dialogs, messages of the application) are text.
 #pragma once
 
 #include <array>

@@ -10,7 +10,7 @@ namespace cloakroom::limits {
 // Memory
 inline constexpr std::size_t kCopyBufferBytes = 256 * 1024;  // one per process: hash, copy and stream in blocks of this
 inline constexpr std::size_t kSniffBytes = 4096;             // head of a file shown to libmagic
-inline constexpr std::size_t kJsonBodyBytes = 256 * 1024;    // a request body that is held in memory
+inline constexpr std::size_t kJsonBodyBytes = 1024 * 1024;   // a request body held in memory; nginx has the same
 inline constexpr std::size_t kLogLineBytes = 2048;           // one record; longer values are cut
 
 // Requests

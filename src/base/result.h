@@ -36,7 +36,7 @@ struct Error {
   std::string detail = {};
   std::string say = {};
   bool retryable = false;
-  bool throttled = false;   // the peer asks for fewer requests: pause longer before the second try
+  bool throttled = false;  // the peer asks for fewer requests: pause longer before the second try
 };
 
 struct Ok {};

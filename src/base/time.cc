@@ -74,7 +74,9 @@ Result<TimePoint> parse_http_date(std::string_view text) {
     return bad;
   }
   t.tm_year -= 1900;
-  return TimePoint(std::chrono::seconds(timegm(&t)));
+  const TimePoint when{std::chrono::seconds(timegm(&t))};
+  if (http_date(when) != text) return bad;  // 31 Feb, a leap second, or another day of the week
+  return when;
 }
 
 }  // namespace cloakroom

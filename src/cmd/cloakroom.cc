@@ -38,8 +38,8 @@ std::string share_folder() {
 
 namespace {
 
-// What the unit cloakroom@NAME.service would see: the file of the instance and the paths the unit sets. Variables that are set
-// already win.
+// What the unit cloakroom@NAME.service would see: the file of the instance and the paths the unit sets. Variables that
+// are set already win.
 bool enter_instance(const std::string& name) {
   const std::string path = "/etc/cloakroom/" + name + ".env";
   std::ifstream in(path);
@@ -54,6 +54,7 @@ bool enter_instance(const std::string& name) {
   settings->emplace_back("INSTANCE", name);
   settings->emplace_back("FASTCGI_SOCKET", "/run/cloakroom/" + name + ".sock");
   settings->emplace_back("UPLOAD_STORAGE_PATH", "/var/lib/cloakroom/" + name);
+  settings->emplace_back("NGINX_CACHE_PATH", "/var/cache/cloakroom/" + name);
   for (const auto& [variable, value] : *settings) ::setenv(variable.c_str(), value.c_str(), 0);
   return true;
 }

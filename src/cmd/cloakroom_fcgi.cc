@@ -135,13 +135,13 @@ void prepare_store(const Config& config) {
 }
 
 int run_fastcgi(const Config& config, Sniffer& sniffer, std::vector<std::string> arguments) {
+  prepare_store(config);  // first: libfcgi swallows SIGTERM, and a store that hangs takes its time
   if (const Status started = fcgi_start(); !started) {
     log(Level::kError, "start_failed", {{"detail", started.error().detail}});
     return 1;
   }
   const int flags = ::fcntl(STDIN_FILENO, F_GETFL);
   ::fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK);
-  prepare_store(config);
   const PreforkOptions options{.workers = config.workers,
                                .shutdown_timeout = config.shutdown_timeout,
                                .program = own_path(),

@@ -9,24 +9,27 @@ constexpr std::chrono::seconds kInternalUrlLife{604800};
 
 }  // namespace
 
-Result<std::string> Downloads::browser_url(const Attachment& attachment, const ObjectKey& key,
-                                           std::string_view disposition, std::string_view method) const {
+Result<std::string> Downloads::browser_url(const ObjectKey& key, const BrowserHeaders& headers,
+                                           std::string_view method) const {
   return stores_.s3_presigner->presign(key, {.method = method,
                                              .expires = rules_.presign_expires,
-                                             .content_disposition = disposition,
-                                             .content_type = attachment.mime_type,
+                                             .content_disposition = headers.disposition,
+                                             .content_type = headers.content_type,
                                              .for_browser = true});
 }
 
 Result<DownloadPlan> Downloads::plan(const Attachment& attachment, const DownloadWish& wish) const {
-  TRY_ASSIGN(ObjectKey key, ObjectKey::parse(attachment.key));
+  auto parsed = ObjectKey::parse(attachment.key);
+  // the row is at fault, not the request
+  if (!parsed) return Error{Errc::kInternal, "the row's key is refused: " + parsed.error().detail};
+  ObjectKey key = *std::move(parsed);
   BlobStore* store = stores_.by_kind(attachment.store);
   if (store == nullptr) {
     return Error{Errc::kStore, "the row's store '" + std::string(to_string(attachment.store)) + "' is not configured"};
   }
   const bool presigned = attachment.store == StoreKind::kS3 && stores_.s3_presigner != nullptr;
   if (presigned && rules_.delivery == Delivery::kRedirect) {
-    TRY_ASSIGN(std::string url, browser_url(attachment, key, wish.disposition, wish.head_only ? "HEAD" : "GET"));
+    TRY_ASSIGN(std::string url, browser_url(key, wish.headers, wish.head_only ? "HEAD" : "GET"));
     return DownloadPlan(Redirect{std::move(url)});
   }
   if (attachment.size_bytes == 0) return DownloadPlan(EmptyBody{});
@@ -38,11 +41,11 @@ Result<DownloadPlan> Downloads::plan(const Attachment& attachment, const Downloa
   return DownloadPlan(InternalS3{url.substr(path), attachment.size_bytes});
 }
 
-std::string Downloads::direct_url(const Attachment& attachment, std::string_view disposition) const {
+std::string Downloads::direct_url(const Attachment& attachment, const BrowserHeaders& headers) const {
   if (rules_.delivery != Delivery::kRedirect || attachment.store != StoreKind::kS3) return {};
   const auto key = ObjectKey::parse(attachment.key);
   if (!key || stores_.s3_presigner == nullptr) return {};
-  auto url = browser_url(attachment, *key, disposition, "GET");
+  auto url = browser_url(*key, headers, "GET");
   return url ? *std::move(url) : std::string();
 }
 

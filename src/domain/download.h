@@ -47,11 +47,16 @@ struct DownloadRules {
   std::chrono::seconds presign_expires{};
 };
 
+// What the browser is to be told of the bytes, where the store tells it.
+struct BrowserHeaders {
+  std::string_view disposition;
+  std::string_view content_type;
+};
+
 struct DownloadWish {
-  std::string_view disposition;  // for the browser; used where the store will send it
+  BrowserHeaders headers;
   bool head_only = false;
-  // nginx must not send: it would judge a condition (If-Match, If-Unmodified-Since) by what it knows of the file,
-  // wrongly.
+  // nginx must not send: it would judge If-Match or If-Unmodified-Since by what it knows of the file, wrongly.
   bool by_worker = false;
 };
 
@@ -62,11 +67,10 @@ class Downloads {
   Result<DownloadPlan> plan(const Attachment& attachment, const DownloadWish& wish) const;
 
   // The address of the bytes for `data_url`: presigned with DELIVERY=redirect, else empty (the stable address serves).
-  std::string direct_url(const Attachment& attachment, std::string_view disposition) const;
+  std::string direct_url(const Attachment& attachment, const BrowserHeaders& headers) const;
 
  private:
-  Result<std::string> browser_url(const Attachment& attachment, const ObjectKey& key, std::string_view disposition,
-                                  std::string_view method) const;
+  Result<std::string> browser_url(const ObjectKey& key, const BrowserHeaders& headers, std::string_view method) const;
 
   Stores stores_;
   DownloadRules rules_;

@@ -49,13 +49,20 @@ const Row& row(Errc code) {
 
 std::string_view reason(int status) {
   switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 204: return "No Content";
-    case 206: return "Partial Content";
-    case 302: return "Found";
-    case 304: return "Not Modified";
-    default: break;
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 204:
+      return "No Content";
+    case 206:
+      return "Partial Content";
+    case 302:
+      return "Found";
+    case 304:
+      return "Not Modified";
+    default:
+      break;
   }
   const auto* found = std::find_if(kTable.begin(), kTable.end(), [&](const Row& r) { return r.status == status; });
   return found != kTable.end() ? found->title : std::string_view("Unknown");
@@ -102,27 +109,60 @@ Response problem(const Error& error, std::string_view request_id) {
   return r;
 }
 
-Result<std::uint64_t> send(const Request& request, const Response& response, Exchange& exchange) {
-  for (const auto& [name, value] : response.headers) {
-    if (has_control(value)) {
-      return send(request, problem(Error{Errc::kInternal, "control character in header " + name}, request.id),
-                  exchange);
-    }
+namespace {
+
+// Holds the headers back until there is a byte of the body: a file that turns out to be lost can still be a clean
+// error.
+class HeadersFirst final : public ByteSink {
+ public:
+  HeadersFirst(std::string headers, Exchange& exchange) : headers_(std::move(headers)), exchange_(exchange) {}
+
+  Status write(std::span<const std::byte> bytes) override {
+    if (!std::exchange(begun_, true)) TRY(exchange_.write(std::as_bytes(std::span(headers_))));
+    return exchange_.write(bytes);
   }
+  bool begun() const { return begun_; }
+
+ private:
+  std::string headers_;
+  Exchange& exchange_;
+  bool begun_ = false;
+};
+
+bool is_bodyless(const Response& response) {
+  return response.status == 304 || response.status == 204;
+}
+
+std::string header_block(const Request& request, const Response& response) {
   std::string out = fmt::format("Status: {} {}\r\n", response.status, reason(response.status));
   for (const auto& [name, value] : response.headers) out.append(name).append(": ").append(value).append("\r\n");
   out.append("X-Request-Id: ").append(request.id).append("\r\nX-Content-Type-Options: nosniff\r\n");
   const std::uint64_t length = response.stream ? response.stream_bytes : response.body.size();
-  const bool bodyless = response.status == 304 || response.status == 204;
-  if (!bodyless) out += fmt::format("Content-Length: {}\r\n", length);
-  out += "\r\n";
-  const bool head = request.method == "HEAD";
-  const bool has_body = !head && !bodyless;
-  if (has_body && !response.stream) out += response.body;
+  if (!is_bodyless(response)) out += fmt::format("Content-Length: {}\r\n", length);
+  return out + "\r\n";
+}
+
+}  // namespace
+
+Result<std::uint64_t> send(const Request& request, Response& response, Exchange& exchange) {
+  for (const auto& [name, value] : response.headers) {
+    if (!has_control(value)) continue;
+    response = problem(Error{Errc::kInternal, "control character in header " + name}, request.id);
+    break;
+  }
+  std::string out = header_block(request, response);
+  const bool has_body = request.method != "HEAD" && !is_bodyless(response);
+  if (has_body && response.stream) {
+    HeadersFirst sink(std::move(out), exchange);
+    const Status streamed = response.stream(sink);
+    if (streamed) return response.stream_bytes;
+    if (sink.begun()) return streamed.error();
+    response = problem(streamed.error(), request.id);
+    return send(request, response, exchange);
+  }
+  if (has_body) out += response.body;
   TRY(exchange.write(std::as_bytes(std::span(out))));
-  if (!has_body) return std::uint64_t{0};
-  if (response.stream) TRY(response.stream(exchange));
-  return length;
+  return has_body ? response.body.size() : std::uint64_t{0};
 }
 
 }  // namespace cloakroom

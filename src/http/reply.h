@@ -19,7 +19,7 @@ struct Response {
   int status = 200;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  // Set: the bytes come from here, after the headers; `stream_bytes` is their exact number.
+  // Set: the bytes come from here; `stream_bytes` is their exact number, more than 0.
   std::function<Status(ByteSink&)> stream;
   std::uint64_t stream_bytes = 0;
   // For the log: bytes that nginx sends in our place (X-Accel-Redirect).
@@ -40,7 +40,9 @@ Response problem(const Error& error, std::string_view request_id);
 std::string_view error_name(Errc code);  // "not_found": for the log and the problem's `type`
 int error_status(Errc code);
 
-// Sends it. HEAD gets the headers alone. Returns how many body bytes left; kInvalid when the client went away.
-Result<std::uint64_t> send(const Request& request, const Response& response, Exchange& exchange);
+// Sends it. HEAD gets the headers alone. Returns how many body bytes left. A stream that fails before its first byte,
+// and a header value that must not be sent, turn `response` into the problem that was sent instead. kInvalid: the
+// client went away; a stream's own error: it broke off in the middle, and the client sees a body that is too short.
+Result<std::uint64_t> send(const Request& request, Response& response, Exchange& exchange);
 
 }  // namespace cloakroom

@@ -18,11 +18,15 @@ bool is_request_id(std::string_view text) {
 
 }  // namespace
 
+std::string request_id(const Exchange& exchange) {
+  const std::string_view given = exchange.variable("REQUEST_ID");
+  return is_request_id(given) ? std::string(given) : random_hex(16);
+}
+
 Result<Request> read_request(Exchange& exchange) {
   Request r;
   r.exchange = &exchange;
-  const std::string_view given = exchange.variable("REQUEST_ID");
-  r.id = is_request_id(given) ? std::string(given) : random_hex(16);
+  r.id = request_id(exchange);
   r.method = exchange.variable("REQUEST_METHOD");
   const std::string_view target = exchange.variable("REQUEST_URI");
   const std::size_t question = target.find('?');
@@ -39,17 +43,23 @@ Result<Request> read_request(Exchange& exchange) {
   return r;
 }
 
-std::optional<std::string> query_value(std::string_view query, std::string_view name) {
+std::vector<QueryItem> query_items(std::string_view query) {
+  std::vector<QueryItem> items;
   while (!query.empty()) {
     const std::string_view item = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(item.size() + 1, query.size()));
     const std::size_t equals = item.find('=');
-    if (item.substr(0, equals) != name) continue;
     std::string value(equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1));
     std::replace(value.begin(), value.end(), '+', ' ');
     auto decoded = percent_decode(value);
-    if (!decoded) return std::nullopt;
-    return *std::move(decoded);
+    items.push_back({item.substr(0, equals), decoded ? std::optional(*std::move(decoded)) : std::nullopt});
+  }
+  return items;
+}
+
+std::optional<std::string> query_value(std::string_view query, std::string_view name) {
+  for (QueryItem& item : query_items(query)) {
+    if (item.name == name) return std::move(item.value);
   }
   return std::nullopt;
 }

@@ -27,6 +27,15 @@ struct Request {
 // Errors   kInvalid: no method or path, or a CONTENT_LENGTH that is not a number.
 Result<Request> read_request(Exchange& exchange);
 
+// nginx's REQUEST_ID, or one made here when there is none that could be nginx's.
+std::string request_id(const Exchange& exchange);
+
+struct QueryItem {
+  std::string_view name;             // as sent
+  std::optional<std::string> value;  // percent-decoded, '+' is a space; nullopt when that fails
+};
+std::vector<QueryItem> query_items(std::string_view query);
+
 // The first value of `name` in the query, percent-decoded ('+' is a space); nullopt when absent or undecodable.
 std::optional<std::string> query_value(std::string_view query, std::string_view name);
 

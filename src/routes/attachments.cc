@@ -9,24 +9,29 @@
 namespace cloakroom {
 namespace {
 
-// "a,b,c": each percent-decoded on its own, so that an id may hold a comma.
-Result<std::vector<std::string>> id_list(std::string_view query, std::string_view name) {
+Status add_id(std::string_view id, std::vector<std::string>& ids) {
+  if (!is_foreign_id(id)) return refuse(Errc::kInvalid, "message_ids holds something that is not an id.");
+  ids.emplace_back(id);
+  if (ids.size() <= limits::kBatchIds) return Ok{};
+  return refuse(Errc::kInvalid, "Ask for at most " + std::to_string(limits::kBatchIds) + " messages at once.");
+}
+
+// ?message_ids=a,b: the comma may come encoded, as URLSearchParams and others do. ?message_id=x, once or often, takes
+// ids that hold a comma.
+Result<std::vector<std::string>> wanted_messages(std::string_view query) {
   std::vector<std::string> ids;
-  while (!query.empty()) {
-    const std::string_view item = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(item.size() + 1, query.size()));
-    if (!item.starts_with(name) || item.size() <= name.size() || item[name.size()] != '=') continue;
-    std::string_view list = item.substr(name.size() + 1);
+  for (const QueryItem& item : query_items(query)) {
+    if (item.name != "message_ids" && item.name != "message_id") continue;
+    if (!item.value) return refuse(Errc::kInvalid, "message_ids is not properly percent-encoded.");
+    std::string_view list = *item.value;
+    if (item.name == "message_id") {
+      TRY(add_id(list, ids));
+      continue;
+    }
     while (!list.empty()) {
       const std::string_view one = list.substr(0, list.find(','));
       list.remove_prefix(std::min(one.size() + 1, list.size()));
-      auto id = percent_decode(one);
-      if (!id || !is_foreign_id(*id))
-        return refuse(Errc::kInvalid, std::string(name) + " holds something that is not an id.");
-      ids.push_back(*std::move(id));
-      if (ids.size() > limits::kBatchIds) {
-        return refuse(Errc::kInvalid, "Ask for at most " + std::to_string(limits::kBatchIds) + " messages at once.");
-      }
+      TRY(add_id(one, ids));
     }
   }
   return ids;
@@ -96,7 +101,7 @@ Result<Response> list_attachments(App& app, const Context& context) {
     TRY_ASSIGN(const auto own, app.rows.find_unlinked(context.caller.user_id, limits::kListRows));
     return json_response(200, attachments_text(app, own));
   }
-  TRY_ASSIGN(const auto ids, id_list(query, "message_ids"));
+  TRY_ASSIGN(const auto ids, wanted_messages(query));
   if (ids.empty()) return refuse(Errc::kInvalid, "Say which: ?message_ids=a,b or ?status=uploaded");
   TRY_ASSIGN(const auto found, app.rows.find_by_messages(ids, context.caller.user_id));
   std::vector<Attachment> readable;

@@ -1,4 +1,6 @@
 // conversations.cc — what the application's server says about messages and dialogs.
+#include <algorithm>
+
 #include "base/json.h"
 #include "base/limits.h"
 #include "routes/app.h"
@@ -21,6 +23,8 @@ Result<std::vector<std::string>> read_members(std::string_view text) {
     if (!is_foreign_id(id)) return wrong;
     members.push_back(std::move(id));
   }
+  std::sort(members.begin(), members.end());
+  members.erase(std::unique(members.begin(), members.end()), members.end());
   return members;
 }
 

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <exception>
 
-#include "base/id.h"
 #include "base/log.h"
 #include "routes/app.h"
 
@@ -33,6 +32,16 @@ std::vector<RoutePattern> patterns() {
   std::vector<RoutePattern> out;
   for (const Route& route : kRoutes) out.push_back({route.methods, route.pattern});
   return out;
+}
+
+// The only catch in the program: memory may run out anywhere, and one request must not take the others along.
+template <class Step>
+auto guarded(const Step& step) -> decltype(step()) {
+  try {
+    return step();
+  } catch (const std::exception& e) {
+    return Error{Errc::kInternal, std::string("exception: ") + e.what()};
+  }
 }
 
 }  // namespace
@@ -88,23 +97,22 @@ void Dispatcher::serve(Exchange& exchange) {
   auto read = read_request(exchange);
   if (read) {
     request = *std::move(read);
-    // The only catch in the program: memory may run out anywhere, and one request must not take the others along.
-    try {
-      auto answered = answer(request, outcome);
-      response = answered ? *std::move(answered) : problem(answered.error(), request.id);
-    } catch (const std::exception& e) {
-      response = problem(Error{Errc::kInternal, std::string("exception: ") + e.what()}, request.id);
-    }
+    auto answered = guarded([&] { return answer(request, outcome); });
+    response = answered ? *std::move(answered) : problem(answered.error(), request.id);
   } else {
-    request.id = random_hex(16);
+    request.id = request_id(exchange);
+    request.method = exchange.variable("REQUEST_METHOD");  // HEAD gets no body here either
     response = problem(read.error(), request.id);
   }
-  const auto sent = send(request, response, exchange);
+  const auto sent = guarded([&] { return send(request, response, exchange); });
   const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   const bool server_fault = response.status >= 500 || !sent;
   // nginx's question before an upload is part of that upload, which has its own line, unless the answer was no
   const bool only_asked = outcome.route == kMayUpload && !response.is_error;
-  log(server_fault ? Level::kWarning : only_asked ? Level::kDebug : Level::kInfo, "request.done",
+  log(server_fault ? Level::kWarning
+      : only_asked ? Level::kDebug
+                   : Level::kInfo,
+      "request.done",
       {{"req", request.id},
        {"method", request.method},
        {"route", outcome.route},

@@ -16,14 +16,9 @@ constexpr std::uint64_t kSlicedFromBytes = 16ULL << 20;
 constexpr std::string_view kFilePolicy =
     "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'; sandbox";
 
-Response file_response(const App& app, const Attachment& a, const FileHeaders& headers) {
+Response file_response(const Attachment& a, const FileHeaders& headers) {
   Response r;
-  r.add("Content-Type", headers.content_type)
-      .add("Content-Disposition", headers.disposition)
-      .add("Cache-Control", app.options.cache_control)
-      .add("ETag", headers.etag)
-      .add("Last-Modified", http_date(a.created_at))
-      .add("Content-Security-Policy", kFilePolicy);
+  r.add("ETag", headers.etag).add("Last-Modified", http_date(a.created_at)).add("Content-Security-Policy", kFilePolicy);
   return r;
 }
 
@@ -36,6 +31,7 @@ struct Asked {
 struct Render {
   const App& app;
   const Attachment& attachment;
+  const FileHeaders& headers;
   const Asked& asked;
   Response r;
 
@@ -43,9 +39,18 @@ struct Render {
     return "/_cloakroom/" + app.options.instance + "/" + std::string(what);
   }
 
-  // What nginx adds by itself to what it sends itself.
-  Response& own() { return r.add("Accept-Ranges", "bytes"); }
+  Response& own() {
+    return r.add("Content-Type", headers.content_type)
+        .add("Content-Disposition", headers.disposition)
+        .add("Cache-Control", app.options.cache_control)
+        .add("Accept-Ranges", "bytes");
+  }
+  // Under other names what nginx would keep even if the file is lost: its 404 must not be cached, nor have a file's
+  // name. The charset is nginx's part too: it would stay on the 404.
   Response handed_over() {
+    r.add("Content-Type", attachment.mime_type)
+        .add("X-Cloakroom-Disposition", headers.disposition)
+        .add("X-Cloakroom-Cache-Control", app.options.cache_control);
     r.handed_over_bytes = asked.head ? 0 : attachment.size_bytes;
     return std::move(r);
   }
@@ -107,7 +112,7 @@ Result<Response> get_file(App& app, const Context& context) {
                               .if_modified_since = request.header("HTTP_IF_MODIFIED_SINCE"),
                               .if_unmodified_since = request.header("HTTP_IF_UNMODIFIED_SINCE"),
                               .if_range = request.header("HTTP_IF_RANGE")};
-  Response r = file_response(app, attachment, headers);
+  Response r = file_response(attachment, headers);
   switch (evaluate(conditions, validators)) {
     case Precondition::kFailed:
       return Error{Errc::kPreconditionFailed, "precondition"};
@@ -128,11 +133,11 @@ Result<Response> get_file(App& app, const Context& context) {
     }
     if (const auto* ranges = std::get_if<std::vector<ByteRange>>(&wanted)) asked.ranges = *ranges;
   }
-  const DownloadWish wish{.disposition = headers.disposition,
+  const DownloadWish wish{.headers = {headers.disposition, headers.content_type},
                           .head_only = asked.head,
                           .by_worker = !conditions.if_match.empty() || !conditions.if_unmodified_since.empty()};
   TRY_ASSIGN(const DownloadPlan plan, app.downloads.plan(attachment, wish));
-  return std::visit(Render{app, attachment, asked, std::move(r)}, plan);
+  return std::visit(Render{app, attachment, headers, asked, std::move(r)}, plan);
 }
 
 }  // namespace cloakroom

@@ -37,7 +37,8 @@ static void the_last_line_needs_no_newline() {
 }
 
 static void a_bad_line_is_named_by_number_and_its_value_is_not_shown() {
-  for (const std::string_view bad : {"A=1\nnonsense", "A=1\nB=\"open secret", "A=1\nB='x'secret", "A=1\nB C=secret", "A=1\n=secret"}) {
+  for (const std::string_view bad :
+       {"A=1\nnonsense", "A=1\nB=\"open secret", "A=1\nB='x'secret", "A=1\nB C=secret", "A=1\n=secret"}) {
     const auto result = parse_env_file(bad);
     CHECK(!result);
     CHECK(result.error().detail.starts_with("line 2: "));
@@ -47,7 +48,8 @@ static void a_bad_line_is_named_by_number_and_its_value_is_not_shown() {
 
 int main() {
   const CMUnitTest tests[] = {CASE(values_keep_what_shells_would_eat), CASE(quotes_are_taken_off_and_escapes_undone),
-                              CASE(blanks_comments_and_carriage_returns_are_skipped), CASE(the_last_line_needs_no_newline),
+                              CASE(blanks_comments_and_carriage_returns_are_skipped),
+                              CASE(the_last_line_needs_no_newline),
                               CASE(a_bad_line_is_named_by_number_and_its_value_is_not_shown)};
   return RUN_TESTS("env_file", tests);
 }

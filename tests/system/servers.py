@@ -1,0 +1,112 @@
+"""servers.py — PostgreSQL and Ceph for tests, started by the scripts in tests/servers."""
+import os
+import signal
+import subprocess
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import psycopg2
+from botocore.config import Config
+
+from processes import free_port, is_alive, wait_until
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "servers"
+
+
+def run_script(name, *words):
+    done = subprocess.run([str(SCRIPTS / name), *map(str, words)], capture_output=True, text=True, timeout=180)
+    if done.returncode != 0:
+        raise RuntimeError(f"{name} {words[0]} failed: {done.stderr[-2000:]}")
+    return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+
+
+class Postgres:
+    """A cluster of its own, reachable by a socket alone; durability is off unless asked for."""
+
+    def __init__(self, folder, durable=False):
+        self.folder = folder
+        self.options = [] if durable else ["--fast"]
+        self.databases = 0
+        self.start()
+
+    def start(self):
+        self.url = run_script("postgres", "start", self.folder, *self.options)["DATABASE_URL"]
+        self.host = parse_qs(urlsplit(self.url).query)["host"][0]
+
+    def stop(self, *how):
+        # the server alone: the script's own "stop" would take the socket's folder, and with it the address, away
+        pid = int((Path(self.folder) / "data/postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGQUIT if "immediate" in how else signal.SIGINT)  # as if it crashed; clients are cut off
+        wait_until(lambda: not is_alive(pid), 30, "PostgreSQL stopped")
+
+    def close(self):
+        run_script("postgres", "stop", self.folder, "--immediate")
+
+    def new_database(self):
+        """The URL of an empty database."""
+        self.databases += 1
+        name = f"test{self.databases}"
+        with_autocommit(self.url, f"CREATE DATABASE {name}")
+        return self.url.replace("/postgres?", f"/{name}?")
+
+
+def connect(url, schema="cloakroom"):
+    connection = psycopg2.connect(url, options=f"-c search_path={schema}")
+    connection.autocommit = True
+    return connection
+
+
+def with_autocommit(url, sql):
+    connection = connect(url)
+    try:
+        connection.cursor().execute(sql)
+    finally:
+        connection.close()
+
+
+class Ceph:
+    """A RADOS gateway on an in-memory store. It starts in the background: about 10 s."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.port = free_port()
+        self.starting = subprocess.Popen(
+            [str(SCRIPTS / "ceph-s3"), "start", str(folder), str(self.port), str(free_port())],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.settings = None
+
+    def ready(self):
+        if self.settings is None:
+            out, err = self.starting.communicate(timeout=180)
+            if self.starting.returncode != 0:
+                raise RuntimeError(f"Ceph did not start: {err[-2000:]}")
+            self.settings = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+        return self
+
+    def client(self):
+        s = self.ready().settings
+        return boto3.client("s3", endpoint_url=s["S3_ENDPOINT"], aws_access_key_id=s["S3_ACCESS_KEY_ID"],
+                            aws_secret_access_key=s["S3_SECRET_ACCESS_KEY"], region_name="us-east-1",
+                            config=Config(s3={"addressing_style": "path"}, signature_version="s3v4",
+                                          proxies={}, retries={"max_attempts": 1}))
+
+    def gateway_pid(self):
+        return int((self.folder / "run/client.rgw.a.pid").read_text())
+
+    def stop_gateway(self):
+        """In order: after a kill -9 Ceph waits half a minute for the dead one before it changes a bucket."""
+        pid = self.gateway_pid()
+        os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: not is_alive(pid), 30, "the gateway stopped")
+
+    def start_gateway(self):
+        """Again. The objects are in the OSD's memory, so they are still there."""
+        subprocess.run(["radosgw", "-c", str(self.folder / "ceph.conf"), "-n", "client.rgw.a", "--no-mon-config"],
+                       check=True, stderr=subprocess.DEVNULL, timeout=60)
+
+    def close(self):
+        if self.starting.poll() is None:
+            self.starting.wait(180)
+        run_script("ceph-s3", "stop", self.folder)
+

@@ -1,0 +1,83 @@
+"""test_settings.py — settings as a sysadmin gives them: checked as a whole, from files, by older names."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from http_client import form
+from processes import as_user, own
+
+
+def run_worker(stack, *words, **settings):
+    env = {"PATH": "/usr/bin:/bin", **{k: str(v) for k, v in settings.items()}}
+    return subprocess.run(as_user([stack.app / "bin/cloakroom-fcgi", *words]), env=env, capture_output=True, text=True,
+                          timeout=20, stdin=subprocess.DEVNULL, cwd="/")
+
+
+@pytest.mark.parametrize("words", [["--check-config"], ["--socket", "/tmp/never.sock"], []])
+def test_bad_settings_end_it_with_78_and_all_problems_named(local, words):
+    done = run_worker(local, *words, STORAGE="tape", MAX_UPLOAD_SIZE="huge", WORKERS="0", DELIVERY="pigeon",
+                      PRESIGN_EXPIRES="604801", AUTH="jwt", SERVICE_TOKEN="short", KEY_PREFIX="../up", LOG_LEVEL="loud",
+                      S3_SECRET_ACCESS_KEY_FILE="/nonexistent/secret")
+    assert done.returncode == 78 and done.stdout == ""
+    for name in ("STORAGE", "MAX_UPLOAD_SIZE", "WORKERS", "DELIVERY", "PRESIGN_EXPIRES", "JWT_SECRET", "SERVICE_TOKEN",
+                 "KEY_PREFIX", "LOG_LEVEL", "DATABASE_URL", "S3_SECRET_ACCESS_KEY_FILE"):
+        assert re.search(rf"^{name}: ", done.stderr, re.M), f"{name} is not named in:\n{done.stderr}"
+    assert not os.path.exists("/tmp/never.sock")
+
+
+def test_check_config_shows_the_settings_and_no_secret(local):
+    secrets = {"DATABASE_URL": "postgresql://u:topsecret1@h/d", "JWT_SECRET": "topsecret2-0123456789",
+               "SERVICE_TOKEN": "topsecret3-0123456789", "S3_ACCESS_KEY_ID": "topsecret4",
+               "S3_SECRET_ACCESS_KEY": "topsecret5", "S3_SESSION_TOKEN": "topsecret6", "S3_BUCKET": "abc",
+               "STORAGE": "s3"}
+    done = run_worker(local, "--check-config", **secrets)
+    assert done.returncode == 0, done.stderr
+    assert "topsecret" not in done.stdout + done.stderr
+    assert "STORAGE=s3" in done.stdout and "SERVICE_TOKEN=(set)" in done.stdout and "R2_ACCOUNT_ID=" in done.stdout
+
+
+def test_a_setting_may_come_from_a_file_or_an_older_name(local, world):
+    path = own(world.folder("named")) / "bucket"
+    path.write_text("from-a-file\n")
+    own(path)
+    done = run_worker(local, "--check-config", DATABASE_URL="x", JWT_SECRET="0123456789abcdef", AWS_BUCKET_FILE=path,
+                      MAX_UPLOAD_SIZE_MB="7", AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s", AWS_REGION="eu-west-9")
+    assert done.returncode == 0, done.stderr
+    assert "S3_BUCKET=from-a-file  # AWS_BUCKET_FILE" in done.stdout
+    assert "MAX_UPLOAD_SIZE=7  # MAX_UPLOAD_SIZE_MB" in done.stdout
+    assert "S3_REGION=eu-west-9  # AWS_REGION" in done.stdout
+
+
+def test_a_bad_key_is_found_at_the_check(local, world):
+    path = own(world.folder("badpem")) / "key.pem"
+    path.write_text("-----BEGIN PUBLIC KEY-----\nnonsense\n-----END PUBLIC KEY-----\n")
+    own(path)
+    done = run_worker(local, "--check-config", DATABASE_URL="x", JWT_PUBLIC_KEY_FILE=path)
+    assert done.returncode == 78 and "JWT_PUBLIC_KEY" in done.stderr
+
+
+def test_without_a_socket_or_a_request_it_says_what_is_missing(local):
+    done = run_worker(local, DATABASE_URL="x", JWT_SECRET="0123456789abcdef")
+    assert done.returncode == 2 and "--socket" in done.stderr
+
+
+def test_nginx_includes_are_checked_against_the_settings(local):
+    assert local.tool("config", "--nginx-check", local.dir / "nginx").returncode == 0
+    path = local.dir / "nginx/default-server.conf"
+    good = path.read_text()
+    try:
+        path.write_text(good.replace("client_max_body_size", "client_max_body_size  "))
+        assert local.tool("config", "--nginx-check", local.dir / "nginx", check=False).returncode == 1
+    finally:
+        path.write_text(good)
+
+
+def test_another_prefix_and_instance_name_work_throughout(new_stack):
+    stack = new_stack(ROUTE_PREFIX="/chat/v1", WORKERS=1)
+    body, kind = form([("a.txt", b"prefixed")])
+    made = stack.call("POST", "/chat/v1/upload", headers={"Content-Type": kind}, body=body)
+    assert made.status == 201 and made.json()[0]["url"].startswith("/chat/v1/files/")
+    assert stack.get(made.json()[0]["url"]).body == b"prefixed"
+    assert stack.get(made.json()[0]["url"].replace("/chat/v1", "/api")).status == 404

@@ -1,0 +1,106 @@
+// access_test.cc — who may read and remove what; and the words derived from a row.
+#include "domain/access.h"
+
+#include <string>
+
+#include "check.h"
+
+using namespace cloakroom;
+
+namespace {
+
+const Caller kAlice{Caller::Kind::kUser, "alice"};
+const Caller kBob{Caller::Kind::kUser, "bob"};
+const Caller kService{Caller::Kind::kService, std::nullopt};
+const Caller kServiceForBob{Caller::Kind::kService, "bob"};
+
+ReadableAttachment of(const std::optional<std::string>& uploader, AttachmentStatus status, bool caller_is_member) {
+  ReadableAttachment found;
+  found.attachment.uploader_id = uploader;
+  found.attachment.status = status;
+  found.caller_is_member = caller_is_member;
+  return found;
+}
+
+constexpr auto kUploaded = AttachmentStatus::kUploaded;
+constexpr auto kLinked = AttachmentStatus::kLinked;
+
+}  // namespace
+
+static void the_uploader_and_the_service_always_read() {
+  for (const auto status : {kUploaded, kLinked}) {
+    CHECK(may_read(kAlice, of("alice", status, false)));
+    CHECK(may_read(kService, of("alice", status, false)));
+    CHECK(may_read(kServiceForBob, of("alice", status, false)));
+  }
+}
+
+static void a_member_reads_what_is_linked_and_nothing_else() {
+  CHECK(may_read(kBob, of("alice", kLinked, true)));
+  CHECK(!may_read(kBob, of("alice", kUploaded, true)));
+}
+
+static void others_do_not_read() {
+  CHECK(!may_read(kBob, of("alice", kLinked, false)));
+  CHECK(!may_read(kBob, of("alice", kUploaded, false)));
+  CHECK(!may_read(kBob, of(std::nullopt, kUploaded, false)));
+  // a caller without a name is nobody's uploader, not the uploader of what the service uploaded
+  CHECK(!may_read(Caller{Caller::Kind::kUser, std::nullopt}, of(std::nullopt, kUploaded, false)));
+}
+
+static void missing_and_foreign_are_the_same_error() {
+  const Status missing = check_read(kBob, std::nullopt);
+  const Status foreign = check_read(kBob, of("alice", kLinked, false));
+  const Status missing_removal = check_remove(kBob, std::nullopt);
+  const Status foreign_removal = check_remove(kBob, of("alice", kUploaded, true));
+  for (const Status* status : {&missing, &foreign, &missing_removal, &foreign_removal}) {
+    CHECK(!*status);
+    CHECK_EQ(status->error().code, Errc::kNotFound);
+    CHECK_EQ(status->error().say, cloaked().say);
+    CHECK_EQ(status->error().detail, cloaked().detail);
+  }
+}
+
+static void only_the_uploader_and_the_service_remove_and_only_while_unlinked() {
+  CHECK_OK(check_remove(kAlice, of("alice", kUploaded, false)));
+  CHECK_OK(check_remove(kService, of("alice", kUploaded, false)));
+  CHECK_ERR(check_remove(kAlice, of("alice", kLinked, false)), Errc::kConflict);
+  CHECK_ERR(check_remove(kService, of("alice", kLinked, false)), Errc::kConflict);
+  CHECK_ERR(check_remove(kBob, of("alice", kLinked, true)), Errc::kDenied);
+}
+
+static void the_words_of_states_and_kinds_are_read_back() {
+  for (const auto status : {kUploaded, kLinked}) CHECK(parse_attachment_status(to_string(status)) == status);
+  for (const auto kind : {StoreKind::kLocal, StoreKind::kS3}) CHECK(parse_store_kind(to_string(kind)) == kind);
+  CHECK(!parse_attachment_status("Linked") && !parse_attachment_status(""));
+  CHECK(!parse_store_kind("S3") && !parse_store_kind(""));
+}
+
+static void the_file_type_follows_the_media_type() {
+  CHECK_EQ(file_type("image/png"), "image");
+  CHECK_EQ(file_type("video/mp4"), "video");
+  CHECK_EQ(file_type("audio/ogg"), "audio");
+  for (const char* type : {"application/pdf", "text/plain", "imagery/png", "", "image"})
+    CHECK_EQ(file_type(type), "file");
+}
+
+static void the_extension_is_what_follows_the_last_dot() {
+  CHECK_EQ(extension_of("x.JPG"), "jpg");
+  CHECK_EQ(extension_of("a.tar.gz"), "gz");
+  for (const char* name : {"", "x", ".bashrc", "x.", "x.seventeen-letters"}) CHECK_EQ(extension_of(name), "");
+  CHECK_EQ(extension_of("x.sixteen-letters"), "sixteen-letters");
+}
+
+int main() {
+  const CMUnitTest tests[] = {
+      CASE(the_uploader_and_the_service_always_read),
+      CASE(a_member_reads_what_is_linked_and_nothing_else),
+      CASE(others_do_not_read),
+      CASE(missing_and_foreign_are_the_same_error),
+      CASE(only_the_uploader_and_the_service_remove_and_only_while_unlinked),
+      CASE(the_words_of_states_and_kinds_are_read_back),
+      CASE(the_file_type_follows_the_media_type),
+      CASE(the_extension_is_what_follows_the_last_dot),
+  };
+  return RUN_TESTS("access", tests);
+}

@@ -1,0 +1,296 @@
+// config_test.cc — settings: defaults, aliases, values from files, sizes, hostile values, and secrets that stay hidden.
+#include "base/config.h"
+
+#include <unistd.h>
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "base/file.h"
+#include "check.h"
+
+using namespace cloakroom;
+
+namespace {
+
+using Env = std::map<std::string, std::string, std::less<>>;
+
+EnvLookup lookup(const Env& env) {
+  return [&env](std::string_view name) -> std::optional<std::string> {
+    const auto found = env.find(name);
+    if (found == env.end()) return std::nullopt;
+    return found->second;
+  };
+}
+
+// The least that is accepted, with changes.
+Env with(const Env& changes) {
+  Env env{{"DATABASE_URL", "postgresql:///cloakroom"}, {"JWT_SECRET", "0123456789abcdef"}};
+  for (const auto& [name, value] : changes) env[name] = value;
+  return env;
+}
+
+Config read(const Env& changes) {
+  const Env env = with(changes);
+  return CHECK_OK(read_config(lookup(env)));
+}
+
+// All problems, "" when there are none.
+std::string problems(const Env& env) {
+  const auto config = read_config(lookup(env));
+  if (config) return "";
+  CHECK_EQ(config.error().code, Errc::kInvalid);
+  return config.error().detail;
+}
+
+bool names(const std::string& all, std::string_view setting) {
+  return ("\n" + all).find("\n" + std::string(setting) + ": ") != std::string::npos;
+}
+
+class ValueFile {
+ public:
+  explicit ValueFile(std::string_view text) {
+    const UniqueFd fd(::mkstemp(path_.data()));
+    CHECK_OK(write_all(fd.get(), std::as_bytes(std::span(text))));
+  }
+  ValueFile(const ValueFile&) = delete;
+  ValueFile& operator=(const ValueFile&) = delete;
+  ~ValueFile() { ::unlink(path_.c_str()); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = "/tmp/cloakroom-config-XXXXXX";
+};
+
+const Env kS3{{"STORAGE", "s3"},
+              {"S3_BUCKET", "files"},
+              {"S3_ACCESS_KEY_ID", "key-id-of-tests"},
+              {"S3_SECRET_ACCESS_KEY", "secret-of-tests"}};
+
+Env s3_with(const Env& changes) {
+  Env env = kS3;
+  for (const auto& [name, value] : changes) env[name] = value;
+  return env;
+}
+
+}  // namespace
+
+static void two_settings_are_enough_and_the_rest_has_defaults() {
+  const Config c = read({});
+  CHECK_EQ(c.instance, "default");
+  CHECK_EQ(c.storage, "local");
+  CHECK_EQ(c.body_temp_path, c.storage_path + "/.body");
+  CHECK_EQ(c.max_upload_bytes, 10u << 20);
+  CHECK_EQ(c.max_request_bytes, 41u << 20);
+  CHECK_EQ(c.route_prefix, "/api");
+  CHECK_EQ(c.auth, "jwt");
+  CHECK_EQ(c.delivery, "proxy");
+  CHECK(c.allowed_types.empty() && !c.s3 && c.nginx_health_routes);
+}
+
+static void every_default_in_the_table_is_accepted() {
+  for (const Setting& s : all_settings()) {
+    if (!s.default_value.empty()) CHECK_EQ(problems(with({{std::string(s.name), std::string(s.default_value)}})), "");
+  }
+}
+
+static void no_name_or_alias_stands_twice_in_the_table() {
+  std::set<std::string> seen;
+  for (const Setting& s : all_settings()) {
+    CHECK(!s.help.empty());
+    std::istringstream all(std::string(s.name) + " " + std::string(s.aliases));
+    for (std::string name; all >> name;) CHECK(seen.insert(name).second);
+  }
+}
+
+static void all_problems_are_named_in_one_message() {
+  const std::string all = problems({{"STORAGE", "tape"},
+                                    {"MAX_UPLOAD_SIZE", "ten"},
+                                    {"WORKERS", "0"},
+                                    {"PRESIGN_EXPIRES", "604801"},
+                                    {"SERVICE_TOKEN", "short"},
+                                    {"INSTANCE", "a b"},
+                                    {"KEY_PREFIX", "../up"},
+                                    {"AUTH_REQUEST", "auth"}});
+  for (const char* name : {"DATABASE_URL", "JWT_SECRET", "STORAGE", "MAX_UPLOAD_SIZE", "WORKERS", "PRESIGN_EXPIRES",
+                           "SERVICE_TOKEN", "INSTANCE", "KEY_PREFIX", "AUTH_REQUEST"})
+    CHECK(names(all, name));
+  CHECK(!names(all, "DELIVERY"));
+}
+
+static void a_problem_never_shows_a_secret() {
+  const std::string all = problems({{"JWT_SECRET", "tooshortsecret"}, {"SERVICE_TOKEN", "alsotooshort"}});
+  CHECK(names(all, "JWT_SECRET") && names(all, "SERVICE_TOKEN"));
+  CHECK_EQ(all.find("tooshort"), std::string::npos);
+}
+
+static void older_names_work_and_the_own_name_wins() {
+  const Config c = read({{"STORAGE", "s3"},
+                         {"AWS_BUCKET", "old-bucket"},
+                         {"AWS_REGION", "eu-central-1"},
+                         {"AWS_ACCESS_KEY_ID", "id"},
+                         {"AWS_SECRET_ACCESS_KEY", "old"},
+                         {"S3_SECRET_ACCESS_KEY", "own"},
+                         {"AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9000/"}});
+  CHECK_EQ(c.s3->bucket, "old-bucket");
+  CHECK_EQ(c.s3->region, "eu-central-1");
+  CHECK_EQ(c.s3->secret_access_key, "own");
+  CHECK_EQ(c.s3->endpoint, "http://127.0.0.1:9000");
+  CHECK_EQ(c.s3->public_endpoint, "http://127.0.0.1:9000");
+}
+
+static void the_endpoint_follows_from_provider_and_region() {
+  CHECK_EQ(read(s3_with({{"S3_REGION", "eu-west-1"}})).s3->endpoint, "https://s3.eu-west-1.amazonaws.com");
+  const Config r2 = read(s3_with({{"R2_ACCOUNT_ID", "abc"}}));
+  CHECK_EQ(r2.s3->endpoint, "https://abc.r2.cloudflarestorage.com");
+  CHECK_EQ(r2.s3->region, "auto");
+}
+
+static void a_bucket_keeps_s3_readable_with_local_storage() {
+  Env env = s3_with({{"STORAGE", "local"}});
+  CHECK(read(env).s3.has_value());
+  env.erase("S3_BUCKET");
+  CHECK(!read(env).s3.has_value());
+}
+
+static void sizes_are_bytes_or_have_a_unit() {
+  const auto size = [](const char* text) { return read({{"MAX_UPLOAD_SIZE", text}}).max_upload_bytes; };
+  CHECK_EQ(size("1"), 1u);
+  CHECK_EQ(size("10485760"), 10u << 20);
+  CHECK_EQ(size("64k"), 64u << 10);
+  CHECK_EQ(size("10M"), 10u << 20);
+  CHECK_EQ(size("1G"), 1u << 30);
+  CHECK_EQ(size("2T"), std::uint64_t{2} << 40);
+  CHECK_EQ(read({{"MAX_UPLOAD_SIZE_MB", "25"}}).max_upload_bytes, 25u << 20);
+  for (const char* text :
+       {"0", "0M", "-1", "M", "1.5M", "10MB", "1 G", "99999999999T", "18446744073709551616", "1\xc3"})
+    CHECK(names(problems(with({{"MAX_UPLOAD_SIZE", text}})), "MAX_UPLOAD_SIZE"));
+  CHECK(names(problems(with({{"MAX_UPLOAD_SIZE_MB", "25M"}})), "MAX_UPLOAD_SIZE_MB"));
+  CHECK(names(problems(with({{"MAX_REQUEST_SIZE", "9M"}})), "MAX_REQUEST_SIZE"));
+}
+
+static void a_value_can_come_from_a_file() {
+  const ValueFile secret("secret-in-a-file!\n");
+  CHECK_EQ(read({{"JWT_SECRET", ""}, {"JWT_SECRET_FILE", secret.path()}}).jwt_secret, "secret-in-a-file!");
+  const ValueFile size("25\n");
+  CHECK_EQ(read({{"MAX_UPLOAD_SIZE_MB_FILE", size.path()}}).max_upload_bytes, 25u << 20);
+  // the variable itself comes first
+  CHECK_EQ(read({{"JWT_SECRET_FILE", secret.path()}}).jwt_secret, "0123456789abcdef");
+}
+
+static void a_file_that_cannot_be_read_is_a_problem() {
+  const Env env = with({{"SERVICE_TOKEN_FILE", "/nonexistent/token"}, {"WORKERS", "many"}});
+  const std::string all = problems(env);
+  CHECK(names(all, "SERVICE_TOKEN_FILE"));
+  CHECK(all.find("/nonexistent/token") != std::string::npos);
+  CHECK(names(all, "WORKERS"));
+  CHECK(names(problems(with({{"SERVICE_TOKEN_FILE", "/tmp"}})), "SERVICE_TOKEN_FILE"));  // a folder
+}
+
+static void only_one_trailing_newline_of_a_file_is_dropped() {
+  const ValueFile secret("0123456789abcdef\n\n");
+  CHECK(names(problems(with({{"JWT_SECRET", ""}, {"JWT_SECRET_FILE", secret.path()}})), "JWT_SECRET"));
+}
+
+static void hostile_key_prefixes_are_refused() {
+  CHECK_EQ(read({{"KEY_PREFIX", "a/b-1_c.d"}}).key_prefix, "a/b-1_c.d/");
+  CHECK_EQ(read({{"KEY_PREFIX", "attachments/"}}).key_prefix, "attachments/");
+  CHECK_EQ(read({}).key_prefix, "");
+  const std::string too_long(201, 'x');
+  for (const std::string& prefix :
+       {std::string("/"), std::string("/abs"), std::string(".."), std::string("../up"), std::string("a/../b"),
+        std::string("a/.."), std::string("a/./b"), std::string(".hidden"), std::string("a/.tmp"), std::string("a//b"),
+        std::string("a b"), std::string("a\nb"), std::string("a\\b"), std::string("a%2e"), std::string("\xc3\xbc"),
+        std::string("a;b"), std::string("$a"), std::string("a//"), too_long})
+    CHECK(names(problems(with({{"KEY_PREFIX", prefix}})), "KEY_PREFIX"));
+}
+
+static void what_goes_into_nginx_cannot_break_out_of_it() {
+  for (const char* path : {"relative", "/a b", "/a;b", "/a{b}", "/a$b", "/a\"b", "/a'b", "/a\nb", "/a/../b", "/a/.."}) {
+    CHECK(names(problems(with({{"UPLOAD_STORAGE_PATH", path}})), "UPLOAD_STORAGE_PATH"));
+    CHECK(names(problems(with({{"FASTCGI_SOCKET", path}})), "FASTCGI_SOCKET"));
+    CHECK(names(problems(with({{"ROUTE_PREFIX", path}})), "ROUTE_PREFIX"));
+  }
+  for (const char* name : {"", "a b", "a/b", "a;b", "\xc3\xbc"}) {
+    if (*name != '\0') CHECK(names(problems(with({{"INSTANCE", name}})), "INSTANCE"));
+  }
+  for (const char* url : {"s3.example.com", "ftp://s3.example.com", "https://", "https://u:p@host", "https://host/path",
+                          "https://host?x", "https://a b", "https://a;b"})
+    CHECK(names(problems(with(s3_with({{"S3_ENDPOINT", url}}))), "S3_ENDPOINT"));
+}
+
+static void a_route_prefix_may_be_empty_and_loses_its_last_slash() {
+  CHECK_EQ(read({{"ROUTE_PREFIX", "/"}}).route_prefix, "");
+  CHECK_EQ(read({{"ROUTE_PREFIX", "/files/v1/"}}).route_prefix, "/files/v1");
+}
+
+// The router takes neither: it would stop the program without naming the setting.
+static void a_route_prefix_the_router_cannot_take_is_a_problem() {
+  for (const char* prefix : {"/a//b", "/1/2/3/4/5/6/7/8/9"})
+    CHECK(names(problems(with({{"ROUTE_PREFIX", prefix}})), "ROUTE_PREFIX"));
+}
+
+static void types_are_written_as_types_patterns_or_endings() {
+  const Config c = read({{"ALLOWED_TYPES", " image/*, .JPG,pdf , Text/Plain"}});
+  const std::vector<std::string> wanted{"image/*", "image/jpeg", "application/pdf", "text/plain"};
+  CHECK(c.allowed_types == wanted);
+  CHECK(names(problems(with({{"ALLOWED_TYPES", "png,exe"}})), "ALLOWED_TYPES"));
+}
+
+static void identity_settings_must_fit_together() {
+  CHECK(names(problems({{"DATABASE_URL", "x"}}), "JWT_SECRET"));
+  CHECK(names(problems(with({{"JWT_PUBLIC_KEY", "pem"}})), "JWT_SECRET"));  // both
+  CHECK_EQ(problems({{"DATABASE_URL", "x"}, {"JWT_PUBLIC_KEY", "a\npem"}}), "");
+  CHECK_EQ(problems({{"DATABASE_URL", "x"}, {"AUTH", "none"}}), "");
+  CHECK(names(problems(with({{"DELIVERY", "redirect"}})), "DELIVERY"));
+  CHECK_EQ(problems(with(s3_with({{"DELIVERY", "redirect"}}))), "");
+}
+
+static void the_description_names_every_setting_and_no_secret() {
+  const std::string marker = "verysecretmarker";
+  Env env = with(s3_with({{"SERVICE_TOKEN", ""}}));
+  for (const Setting& s : all_settings()) {
+    if (s.secret && s.name != "SERVICE_TOKEN") env[std::string(s.name)] = marker;
+  }
+  env["JWT_PUBLIC_KEY"] = "-----BEGIN PUBLIC KEY-----\nverysecretmarker\n";
+  const std::string text = describe_settings(lookup(env));
+  CHECK_EQ(text.find(marker), std::string::npos);
+  for (const Setting& s : all_settings())
+    CHECK(("\n" + text).find("\n" + std::string(s.name) + "=") != std::string::npos);
+  CHECK(text.find("S3_BUCKET=files  # S3_BUCKET\n") != std::string::npos);
+  CHECK(text.find("WORKERS=4  # default\n") != std::string::npos);
+  CHECK(text.find("JWT_SECRET=(set)") != std::string::npos);
+  CHECK(text.find("SERVICE_TOKEN=(unset)") != std::string::npos);
+}
+
+static void the_page_of_settings_has_a_row_for_each() {
+  const std::string page = settings_markdown();
+  for (const Setting& s : all_settings()) CHECK(page.find("| `" + std::string(s.name) + "`") != std::string::npos);
+}
+
+int main() {
+  const CMUnitTest tests[] = {
+      CASE(two_settings_are_enough_and_the_rest_has_defaults),
+      CASE(every_default_in_the_table_is_accepted),
+      CASE(no_name_or_alias_stands_twice_in_the_table),
+      CASE(all_problems_are_named_in_one_message),
+      CASE(a_problem_never_shows_a_secret),
+      CASE(older_names_work_and_the_own_name_wins),
+      CASE(the_endpoint_follows_from_provider_and_region),
+      CASE(a_bucket_keeps_s3_readable_with_local_storage),
+      CASE(sizes_are_bytes_or_have_a_unit),
+      CASE(a_value_can_come_from_a_file),
+      CASE(a_file_that_cannot_be_read_is_a_problem),
+      CASE(only_one_trailing_newline_of_a_file_is_dropped),
+      CASE(hostile_key_prefixes_are_refused),
+      CASE(what_goes_into_nginx_cannot_break_out_of_it),
+      CASE(a_route_prefix_may_be_empty_and_loses_its_last_slash),
+      CASE(a_route_prefix_the_router_cannot_take_is_a_problem),
+      CASE(types_are_written_as_types_patterns_or_endings),
+      CASE(identity_settings_must_fit_together),
+      CASE(the_description_names_every_setting_and_no_secret),
+      CASE(the_page_of_settings_has_a_row_for_each),
+  };
+  return RUN_TESTS("config", tests);
+}

@@ -1,0 +1,155 @@
+// download_test.cc — the delivery decision: which plan for which store, setting and wish.
+#include "domain/download.h"
+
+#include <string>
+
+#include "check.h"
+#include "fake/store.h"
+
+using namespace cloakroom;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr BrowserHeaders kInline{"inline", "image/png"};
+
+struct World {
+  fake::FakeStore local{StoreKind::kLocal};
+  fake::FakeStore s3{StoreKind::kS3};
+  fake::FakePresigner presigner;
+  Attachment attachment;
+  Stores stores{&local, &s3, &presigner};
+
+  explicit World(StoreKind kind = StoreKind::kLocal, std::uint64_t size_bytes = 5) {
+    attachment.store = kind;
+    attachment.size_bytes = size_bytes;
+    attachment.key = "3f/a";
+    attachment.mime_type = "image/png";
+  }
+  Result<DownloadPlan> plan(Delivery delivery, const DownloadWish& wish = {.headers = kInline}) const {
+    return Downloads(stores, {delivery, 300s}).plan(attachment, wish);
+  }
+};
+
+template <class Plan>
+Plan expect(Result<DownloadPlan> plan) {
+  const DownloadPlan got = CHECK_OK(std::move(plan));
+  CHECK(std::holds_alternative<Plan>(got));
+  return std::get<Plan>(got);
+}
+
+}  // namespace
+
+static void proxy_hands_a_local_file_to_nginx() {
+  CHECK_EQ(expect<InternalFile>(World().plan(Delivery::kProxy)).key, "3f/a");
+}
+
+static void proxy_hands_nginx_a_long_lived_internal_url_for_s3() {
+  World w(StoreKind::kS3);
+  const auto plan = expect<InternalS3>(w.plan(Delivery::kProxy, {.headers = kInline, .head_only = true}));
+  CHECK_EQ(plan.target, "/bucket/3f/a?X-Amz-Signature=f00d");  // no host: nginx has one upstream
+  CHECK_EQ(plan.size_bytes, 5u);
+  CHECK_EQ(w.presigner.asked.size(), 1u);
+  const auto& asked = w.presigner.asked[0];
+  CHECK(!asked.for_browser && asked.expires == 604800s && asked.disposition.empty());
+  CHECK_EQ(asked.method, "GET");  // one cached object serves HEAD too
+}
+
+static void redirect_sends_the_browser_to_a_short_lived_public_url() {
+  World w(StoreKind::kS3);
+  const auto plan = expect<Redirect>(
+      w.plan(Delivery::kRedirect, {.headers = {"attachment; filename=\"x\"", "text/plain; charset=utf-8"}}));
+  CHECK_EQ(plan.url, "https://files.example.com/bucket/3f/a?X-Amz-Signature=f00d");
+  const auto& asked = w.presigner.asked[0];
+  CHECK(asked.for_browser && asked.expires == 300s);
+  CHECK_EQ(asked.disposition, "attachment; filename=\"x\"");
+  CHECK_EQ(asked.type, "text/plain; charset=utf-8");
+  CHECK_EQ(asked.method, "GET");
+}
+
+static void a_redirected_head_is_signed_as_one() {
+  World w(StoreKind::kS3);
+  expect<Redirect>(w.plan(Delivery::kRedirect, {.headers = kInline, .head_only = true}));
+  CHECK_EQ(w.presigner.asked[0].method, "HEAD");
+}
+
+static void older_local_files_are_still_handed_to_nginx_with_redirect() {
+  CHECK_EQ(expect<InternalFile>(World().plan(Delivery::kRedirect)).key, "3f/a");
+}
+
+static void stream_reads_from_the_store_of_the_row() {
+  World local;
+  CHECK(expect<Stream>(local.plan(Delivery::kStream)).store == &local.local);
+  World s3(StoreKind::kS3);
+  const auto plan = expect<Stream>(s3.plan(Delivery::kStream));
+  CHECK(plan.store == &s3.s3);
+  CHECK_EQ(plan.key.str(), "3f/a");
+  CHECK(s3.presigner.asked.empty());
+}
+
+static void conditions_that_nginx_would_misjudge_are_answered_by_the_worker() {
+  const DownloadWish wish{.headers = kInline, .by_worker = true};
+  expect<Stream>(World().plan(Delivery::kProxy, wish));
+  expect<Stream>(World(StoreKind::kS3).plan(Delivery::kProxy, wish));
+}
+
+static void nothing_is_fetched_for_an_empty_file() {
+  for (const Delivery delivery : {Delivery::kProxy, Delivery::kStream}) {
+    expect<EmptyBody>(World(StoreKind::kLocal, 0).plan(delivery));
+    expect<EmptyBody>(World(StoreKind::kS3, 0).plan(delivery));
+  }
+}
+
+static void an_s3_store_that_cannot_sign_is_streamed() {
+  World w(StoreKind::kS3);
+  w.stores.s3_presigner = nullptr;
+  for (const Delivery delivery : {Delivery::kProxy, Delivery::kRedirect})
+    CHECK(expect<Stream>(w.plan(delivery)).store == &w.s3);
+}
+
+static void a_row_of_a_store_that_is_not_configured_is_an_error() {
+  World w(StoreKind::kS3);
+  w.stores.s3 = nullptr;
+  CHECK_ERR(w.plan(Delivery::kProxy), Errc::kStore);
+}
+
+static void a_hostile_key_in_a_row_never_becomes_a_path() {
+  for (const char* key : {"../../etc/passwd", "/etc/passwd", "a/../b", "a\nX-Evil: 1", ""}) {
+    World w;
+    w.attachment.key = key;
+    for (const Delivery delivery : {Delivery::kProxy, Delivery::kRedirect, Delivery::kStream})
+      CHECK_ERR(w.plan(delivery), Errc::kInternal);
+  }
+}
+
+static void a_direct_url_exists_only_where_browsers_go_to_the_store() {
+  World w(StoreKind::kS3);
+  const auto url = [&](Delivery delivery) {
+    return Downloads(w.stores, {delivery, 300s}).direct_url(w.attachment, kInline);
+  };
+  CHECK_EQ(url(Delivery::kRedirect), "https://files.example.com/bucket/3f/a?X-Amz-Signature=f00d");
+  CHECK(w.presigner.asked[0].for_browser);
+  CHECK_EQ(url(Delivery::kProxy), "");
+  CHECK_EQ(url(Delivery::kStream), "");
+  w.attachment.key = "../x";
+  CHECK_EQ(url(Delivery::kRedirect), "");
+  CHECK_EQ(Downloads(w.stores, {Delivery::kRedirect, 300s}).direct_url(World().attachment, kInline), "");
+}
+
+int main() {
+  const CMUnitTest tests[] = {
+      CASE(proxy_hands_a_local_file_to_nginx),
+      CASE(proxy_hands_nginx_a_long_lived_internal_url_for_s3),
+      CASE(redirect_sends_the_browser_to_a_short_lived_public_url),
+      CASE(a_redirected_head_is_signed_as_one),
+      CASE(older_local_files_are_still_handed_to_nginx_with_redirect),
+      CASE(stream_reads_from_the_store_of_the_row),
+      CASE(conditions_that_nginx_would_misjudge_are_answered_by_the_worker),
+      CASE(nothing_is_fetched_for_an_empty_file),
+      CASE(an_s3_store_that_cannot_sign_is_streamed),
+      CASE(a_row_of_a_store_that_is_not_configured_is_an_error),
+      CASE(a_hostile_key_in_a_row_never_becomes_a_path),
+      CASE(a_direct_url_exists_only_where_browsers_go_to_the_store),
+  };
+  return RUN_TESTS("download", tests);
+}

@@ -1,0 +1,219 @@
+// upload_test.cc — the story of an upload: its order, and what is left behind when a step of it fails.
+#include "domain/upload.h"
+
+#include <sys/mman.h>
+
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "check.h"
+#include "fake/clock.h"
+#include "fake/rows.h"
+#include "fake/sniffer.h"
+#include "fake/store.h"
+
+using namespace cloakroom;
+
+namespace {
+
+// Files as parts of one body, as multipart gives them.
+struct World {
+  fake::Journal journal;
+  fake::FakeRows rows{&journal};
+  fake::FakeStore store{StoreKind::kS3, &journal};
+  fake::FakeSniffer sniffer;
+  fake::FixedClock clock;
+  UniqueFd body{::memfd_create("body", MFD_CLOEXEC)};
+  std::uint64_t body_bytes = 0;
+  UploadRequest request{.caller = {Caller::Kind::kUser, "alice"}, .dialog_id = "d1", .files = {}};
+  UploadRules rules{.keys = {"pre/", KeyNaming::kFolder},
+                    .max_file_bytes = 10,
+                    .allowed_types = {},
+                    .object_cache_control = "public, max-age=60",
+                    .orphan_grace = std::chrono::seconds(3600)};
+
+  World& file(std::string name, std::string_view bytes) {
+    CHECK_OK(write_all(body.get(), std::as_bytes(std::span(bytes))));
+    request.files.push_back({std::move(name), {body.get(), body_bytes, bytes.size(), {}}});
+    body_bytes += bytes.size();
+    return *this;
+  }
+  Result<std::vector<Attachment>> take() { return Uploads(rows, store, sniffer, clock, rules).take(request); }
+
+  void check_nothing_kept() {
+    CHECK(rows.attachments.empty());
+    for (const auto& [id, deletion] : rows.deletions) CHECK_EQ(deletion.grace.count(), 0);  // now, not after the grace
+    for (const auto& [key, object] : store.memory.objects()) {
+      bool planned = false;
+      for (const auto& [id, deletion] : rows.deletions) planned = planned || deletion.key == key;
+      CHECK(planned);
+    }
+  }
+};
+
+std::size_t count(const fake::Journal& journal, const std::string& call) {
+  return static_cast<std::size_t>(std::count(journal.begin(), journal.end(), call));
+}
+
+}  // namespace
+
+static void tickets_come_before_bytes_and_bytes_before_rows() {
+  World w;
+  CHECK_OK(w.file("a.txt", "one").file("b.txt", "two").take());
+  const fake::Journal wanted{"plan_deletions", "put", "put", "commit_upload"};
+  CHECK(w.journal == wanted);
+  CHECK(w.rows.deletions.empty());
+}
+
+static void what_is_stored_is_what_was_sent_and_what_the_row_says() {
+  World w;
+  w.sniffer.next_types = {"image/png", "application/octet-stream"};
+  const auto made = CHECK_OK(w.file("../x 1.PNG", "pixels").file("empty", "").take());
+  CHECK_EQ(made.size(), 2u);
+  const Attachment& a = made[0];
+  CHECK_EQ(a.filename, ".._x 1.PNG");
+  CHECK_EQ(a.mime_type, "image/png");
+  CHECK_EQ(a.size_bytes, 6u);
+  CHECK(a.sha256 == sha256("pixels") && made[1].sha256 == sha256(""));
+  CHECK(a.uploader_id == "alice" && a.dialog_id == "d1" && !a.message_id);
+  CHECK(a.status == AttachmentStatus::kUploaded && a.store == StoreKind::kS3 && a.created_at == w.clock.now());
+  CHECK_EQ(a.key, "pre/" + to_string(a.id) + "/.._x_1.PNG");
+  CHECK(!(a.id == made[1].id));
+  const auto& object = w.store.memory.objects().at(a.key);
+  CHECK_EQ(std::string_view(reinterpret_cast<const char*>(object.bytes.data()), object.bytes.size()), "pixels");
+  CHECK_EQ(object.meta.content_type, "image/png");
+  CHECK_EQ(object.meta.cache_control, "public, max-age=60");
+  CHECK_EQ(object.meta.attachment_id, to_string(a.id));
+  CHECK_EQ(w.rows.attachments.size(), 2u);
+  CHECK_EQ(w.rows.attachments[1].key, made[1].key);
+}
+
+static void the_sniffer_sees_the_head_of_each_file_alone() {
+  World w;
+  w.rules.max_file_bytes = 100000;
+  const std::string large(limits::kSniffBytes + 100, 'x');
+  CHECK_OK(w.file("a", "first").file("b", large).file("c", "").take());
+  CHECK_EQ(w.sniffer.heads[0], "first");
+  CHECK_EQ(w.sniffer.heads[1], large.substr(0, limits::kSniffBytes));
+  CHECK_EQ(w.sniffer.heads[2], "");
+}
+
+static void the_service_uploads_for_itself_or_for_a_user() {
+  World own;
+  own.request.caller = {Caller::Kind::kService, std::nullopt};
+  CHECK(!CHECK_OK(own.file("a", "x").take())[0].uploader_id);
+  World behalf;
+  behalf.request.caller = {Caller::Kind::kService, "bob"};
+  CHECK(CHECK_OK(behalf.file("a", "x").take())[0].uploader_id == "bob");
+}
+
+static void a_file_at_the_limit_passes_and_one_byte_more_does_not() {
+  World at_limit;
+  CHECK_OK(at_limit.file("a", "0123456789").take());
+  World w;
+  const auto outcome = w.file("fits", "x").file("big\n.bin", "0123456789+").take();
+  CHECK(!outcome);
+  CHECK_EQ(outcome.error().code, Errc::kTooLarge);
+  CHECK_EQ(outcome.error().say, "The file 'big.bin' has 11 bytes; the limit is 10.");
+  CHECK(w.journal.empty());  // the first file was not touched either
+}
+
+static void a_type_that_is_not_allowed_stops_all_before_anything_is_stored() {
+  World w;
+  w.rules.allowed_types = {"image/*"};
+  w.sniffer.next_types = {"image/png", "text/html"};
+  const auto outcome = w.file("a.png", "x").file("evil.png", "<script>").take();
+  CHECK(!outcome);
+  CHECK_EQ(outcome.error().code, Errc::kUnsupportedType);
+  CHECK_EQ(outcome.error().say, "The file 'evil.png' is of type text/html, which is not accepted here.");
+  CHECK(w.journal.empty());
+}
+
+static void a_sniffer_that_fails_stops_all_before_anything_is_stored() {
+  World w;
+  w.sniffer.broken = true;
+  CHECK_ERR(w.file("a", "x").take(), Errc::kInternal);
+  CHECK(w.journal.empty());
+}
+
+static void without_tickets_no_byte_is_stored() {
+  World w;
+  w.rows.failures.fail(1, {Errc::kDatabase, "away"});
+  CHECK_ERR(w.file("a", "x").take(), Errc::kDatabase);
+  CHECK_EQ(w.journal.size(), 1u);
+  w.check_nothing_kept();
+}
+
+static void a_store_that_fails_on_the_second_file_keeps_none() {
+  World w;
+  w.store.failures.fail(2, {Errc::kStore, "away"});
+  CHECK_ERR(w.file("a", "1").file("b", "2").file("c", "3").take(), Errc::kStore);
+  const fake::Journal wanted{"plan_deletions", "put", "put", "hasten_deletions"};
+  CHECK(w.journal == wanted);
+  CHECK_EQ(w.rows.deletions.size(), 3u);
+  w.check_nothing_kept();
+}
+
+static void a_commit_that_fails_is_an_error_and_keeps_none() {
+  World w;
+  w.rows.failures.fail(2, {Errc::kDatabase, "away"});
+  CHECK_ERR(w.file("a", "1").take(), Errc::kDatabase);
+  const fake::Journal wanted{"plan_deletions", "put", "commit_upload", "hasten_deletions"};
+  CHECK(w.journal == wanted);
+  w.check_nothing_kept();
+}
+
+static void the_error_is_the_first_one_also_when_cleaning_up_fails() {
+  World w;
+  w.store.failures.fail(1, {Errc::kDiskFull, "full"});
+  w.rows.failures.fail(2, {Errc::kDatabase, "away"});
+  CHECK_ERR(w.file("a", "1").take(), Errc::kDiskFull);
+  CHECK_EQ(w.rows.deletions.size(), 1u);  // it falls due after the grace
+}
+
+// A job that ran while its object was still on the way deleted nothing, and is gone.
+static void an_upload_that_outlived_its_ticket_gets_a_new_deletion() {
+  World w;
+  w.rows.failures.fail(2, {Errc::kConflict, "a ticket is gone"});
+  CHECK_ERR(w.file("a", "1").take(), Errc::kConflict);
+  CHECK_EQ(count(w.journal, "plan_deletions"), 2u);
+  CHECK_EQ(w.rows.deletions.size(), 2u);
+  w.check_nothing_kept();
+}
+
+static void a_body_shorter_than_its_range_keeps_nothing() {
+  World w;
+  w.file("a", "123");
+  w.request.files[0].bytes.size = 9;
+  CHECK_ERR(w.take(), Errc::kInternal);
+  w.check_nothing_kept();
+}
+
+static void a_pattern_matches_a_whole_type_or_a_family() {
+  const std::vector<std::string> patterns{"image/*", "application/pdf"};
+  CHECK(type_allowed("image/png", patterns) && type_allowed("application/pdf", patterns));
+  for (const char* type : {"imagery/png", "image", "application/pdfx", "application/pd", "text/image/png", ""})
+    CHECK(!type_allowed(type, patterns));
+  CHECK(type_allowed("any/thing", {}));
+}
+
+int main() {
+  const CMUnitTest tests[] = {
+      CASE(tickets_come_before_bytes_and_bytes_before_rows),
+      CASE(what_is_stored_is_what_was_sent_and_what_the_row_says),
+      CASE(the_sniffer_sees_the_head_of_each_file_alone),
+      CASE(the_service_uploads_for_itself_or_for_a_user),
+      CASE(a_file_at_the_limit_passes_and_one_byte_more_does_not),
+      CASE(a_type_that_is_not_allowed_stops_all_before_anything_is_stored),
+      CASE(a_sniffer_that_fails_stops_all_before_anything_is_stored),
+      CASE(without_tickets_no_byte_is_stored),
+      CASE(a_store_that_fails_on_the_second_file_keeps_none),
+      CASE(a_commit_that_fails_is_an_error_and_keeps_none),
+      CASE(the_error_is_the_first_one_also_when_cleaning_up_fails),
+      CASE(an_upload_that_outlived_its_ticket_gets_a_new_deletion),
+      CASE(a_body_shorter_than_its_range_keeps_nothing),
+      CASE(a_pattern_matches_a_whole_type_or_a_family),
+  };
+  return RUN_TESTS("upload", tests);
+}
