@@ -118,6 +118,7 @@ Result<Response> get_file(App& app, const Context& context) {
       return Error{Errc::kPreconditionFailed, "precondition"};
     case Precondition::kNotModified:
       r.status = 304;
+      r.add("Cache-Control", app.options.cache_control);
       return r;
     case Precondition::kProceed:
       break;

@@ -20,6 +20,7 @@ A failed test prints the end of every log of the stacks it used.
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -39,6 +40,8 @@ SOAK = bool(os.environ.get("SOAK"))
 def pytest_configure(config):
     config.addinivalue_line("markers", "run: runs `make run` from a copy of the project")
     os.environ["NO_PROXY"] = "*"
+    # A run that is ended by a supervisor, too, must stop what it started: Ceph and PostgreSQL are daemons.
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
 
 
 class World:
