@@ -125,17 +125,34 @@ std::string own_path() {
   return path;
 }
 
-// The root folder or the bucket. A store that is away now may be back when the first request comes.
-void prepare_store(const Config& config) {
+Status prepare_store(const Config& config) {
   const SystemClock clock;
-  const auto stores = make_stores(config, clock);
-  if (!stores) return;
-  const Status done = stores->for_new_files(config).prepare();
+  TRY_ASSIGN(const StoreSet stores, make_stores(config, clock));
+  const Status done = stores.for_new_files(config).prepare();
   if (!done) log(Level::kWarning, "store.not_prepared", {{"detail", done.error().detail}});
+  return done;
+}
+
+// Makes the bucket, as soon as the store answers. In a process of its own, for a store that hangs must not keep the
+// workers from starting; it ends with its parent.
+void prepare_bucket_aside(const Config& config) {
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid != 0) return;  // reaped with the children
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != parent) ::_exit(1);
+  for (unsigned pause_seconds = 1; !prepare_store(config); pause_seconds = std::min(pause_seconds * 2, 60U)) {
+    ::sleep(pause_seconds);
+  }
+  ::_exit(0);
 }
 
 int run_fastcgi(const Config& config, Sniffer& sniffer, std::vector<std::string> arguments) {
-  prepare_store(config);  // first: libfcgi swallows SIGTERM, and a store that hangs takes its time
+  if (config.storage == "s3") {
+    prepare_bucket_aside(config);  // before libfcgi, which swallows SIGTERM
+  } else if (!prepare_store(config)) {
+    return kExitConfig;  // a root folder that cannot be made is a wrong setting
+  }
   if (const Status started = fcgi_start(); !started) {
     log(Level::kError, "start_failed", {{"detail", started.error().detail}});
     return 1;

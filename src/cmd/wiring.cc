@@ -19,8 +19,12 @@ S3Addressing addressing_of(const std::string& word) {
   return word == "virtual" ? S3Addressing::kVirtual : S3Addressing::kAuto;
 }
 
+KeyRule key_rule(const Config& c) {
+  return {c.key_prefix, naming_of(c.key_naming)};
+}
+
 UploadRules upload_rules(const Config& c) {
-  return {.keys = {c.key_prefix, naming_of(c.key_naming)},
+  return {.keys = key_rule(c),
           .max_file_bytes = c.max_upload_bytes,
           .allowed_types = c.allowed_types,
           .object_cache_control = c.object_cache_control,
@@ -38,7 +42,8 @@ AppOptions app_options(const Config& c) {
 
 Result<StoreSet> make_stores(const Config& config, const Clock& clock) {
   StoreSet set;
-  set.local = std::make_unique<LocalStore>(LocalOptions{.root = config.storage_path});
+  set.local =
+      std::make_unique<LocalStore>(LocalOptions{.root = config.storage_path, .folders = key_folders(key_rule(config))});
   if (config.s3) {
     const S3Config& s3 = *config.s3;
     TRY_ASSIGN(set.s3, S3Store::make({.endpoint = s3.endpoint,

@@ -44,6 +44,21 @@ Result<ObjectKey> ObjectKey::parse(std::string_view text) {
   return ObjectKey(std::string(text));
 }
 
+std::vector<std::string> key_folders(const KeyRule& rule) {
+  std::vector<std::string> folders;
+  for (std::size_t slash = rule.prefix.find('/'); slash != std::string::npos;
+       slash = rule.prefix.find('/', slash + 1)) {
+    folders.push_back(rule.prefix.substr(0, slash));
+  }
+  if (rule.naming == KeyNaming::kFanout) {
+    for (unsigned value = 0; value < 256; ++value) {
+      const std::uint8_t byte = static_cast<std::uint8_t>(value);
+      folders.push_back(rule.prefix + hex_encode(std::span(&byte, 1)));
+    }
+  }
+  return folders;
+}
+
 ObjectKey make_key(const KeyRule& rule, const Uuid& id, std::string_view filename) {
   std::string text = rule.prefix;
   switch (rule.naming) {

@@ -11,6 +11,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/id.h"
 #include "base/result.h"
@@ -35,6 +36,10 @@ struct KeyRule {
   std::string prefix;  // "" or ends in '/'; checked by read_config
   KeyNaming naming = KeyNaming::kFanout;
 };
+
+// The folders that keys of this rule need, each with its parents before it, when they can be known ahead: made once at
+// start, no upload has to wait for one to be durable. Empty for the namings with a folder a file.
+std::vector<std::string> key_folders(const KeyRule& rule);
 
 // `filename` must come from clean_filename(). Never fails for such a name: characters a store could trip over become
 // '_'.

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <set>
 
 #include "base/limits.h"
 
@@ -66,7 +67,18 @@ Result<Sha256Digest> hash_range(const FileRange& bytes, int copy_to) {
 
 Status LocalStore::prepare() {
   TRY(make_folders(root_, kFolderMode));
-  return make_folders(temp_, kFolderMode);
+  TRY(make_folders(temp_, kFolderMode));
+  std::set<std::string> grown;  // folders that got an entry: each is made durable once, not 256 times
+  for (const std::string& name : folders_) {
+    const std::string path = root_ + "/" + name;
+    if (::mkdir(path.c_str(), kFolderMode) == 0) {
+      grown.insert(path.substr(0, path.rfind('/')));
+    } else if (errno != EEXIST) {
+      return errno_error("make folder", path, errno);
+    }
+  }
+  for (const std::string& path : grown) TRY(sync_folder(path));
+  return Ok{};
 }
 
 Status LocalStore::ready() {

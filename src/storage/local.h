@@ -10,6 +10,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "domain/ports.h"
 
@@ -17,11 +18,13 @@ namespace cloakroom {
 
 struct LocalOptions {
   std::string root;
+  std::vector<std::string> folders = {};  // below root, made by prepare(); others are made when a key needs them
 };
 
 class LocalStore final : public BlobStore {
  public:
-  explicit LocalStore(LocalOptions options) : root_(std::move(options.root)), temp_(root_ + "/.tmp") {}
+  explicit LocalStore(LocalOptions options)
+      : root_(std::move(options.root)), temp_(root_ + "/.tmp"), folders_(std::move(options.folders)) {}
 
   StoreKind kind() const override { return StoreKind::kLocal; }
   Status prepare() override;
@@ -38,6 +41,7 @@ class LocalStore final : public BlobStore {
 
   std::string root_;
   std::string temp_;
+  std::vector<std::string> folders_;
 };
 
 // Removes plain files that nobody has touched for `age`: left by a process that was killed. Returns how many.

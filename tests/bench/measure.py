@@ -35,10 +35,10 @@ def pss_kib(pids):
         return None
 
 
-def wrk(url, connections, seconds, headers=(), method=None, body=None, body_type=None, names=None, paths=None):
+def wrk(url, connections, seconds, headers=(), method=None, body=None, body_type=None, names=None):
     """One run of one thread: requests a second, how many, and latencies in ms. Any answer that is an error stops all."""
     env = {"PATH": os.environ["PATH"]}
-    for name, value in {"METHOD": method, "BODY": body, "TYPE": body_type, "NAMES": names, "PATHS": paths}.items():
+    for name, value in {"METHOD": method, "BODY": body, "TYPE": body_type, "NAMES": names}.items():
         if value is not None:
             env["BENCH_" + name] = str(value)
     words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", LUA]

@@ -247,7 +247,7 @@ def test_a_batch_takes_odd_ids_and_at_most_500(local):
     odd = new_id("a,b&c=d %é")
     made = local.upload()
     local.link(odd, made["id"])
-    assert [a["id"] for a in local.get("/api/attachments?message_ids=x," + quote(odd, safe="")).json()] == [made["id"]]
+    assert [a["id"] for a in local.get("/api/attachments?message_ids=x&message_id=" + quote(odd, safe="")).json()] == [made["id"]]
     many = ",".join(f"m{i}" for i in range(501))
     assert local.get("/api/attachments?message_ids=" + many).status == 400
     assert local.get("/api/attachments?message_ids=" + many.rpartition(",")[0]).status == 200

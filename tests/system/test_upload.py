@@ -165,7 +165,7 @@ def test_a_request_over_the_limit_is_refused_by_nginx_in_the_same_form(small, mo
 
 
 def test_a_json_body_over_its_limit_is_refused_in_the_same_form(small):
-    answer = small.call("POST", "/api/attachments/link", body=b"[" + b" " * (256 * 1024))
+    answer = small.call("POST", "/api/attachments/link", body=b"[" + b" " * MIB)
     assert_problem(answer, 413, "too_large")
 
 

@@ -1,6 +1,8 @@
 // object_key_test.cc — the names of stored objects: harmless by construction, whatever the file was called.
 #include "domain/object_key.h"
 
+#include <algorithm>
+
 #include <random>
 #include <set>
 #include <string>
@@ -96,8 +98,22 @@ static void segments_and_keys_have_a_longest() {
   CHECK_ERR(ObjectKey::parse(longest + "/y"), Errc::kInvalid);
 }
 
+static void folders_known_ahead_are_those_that_keys_are_put_into() {
+  const KeyRule rule{"a/b/", KeyNaming::kFanout};
+  const std::vector<std::string> folders = key_folders(rule);
+  CHECK_EQ(folders.size(), 258u);
+  CHECK_EQ(folders[0], "a");  // parents first
+  CHECK_EQ(folders[1], "a/b");
+  for (int i = 0; i < 500; ++i) {
+    const std::string key = make_key(rule, make_uuid7(system_now()), "x").str();
+    CHECK(std::find(folders.begin(), folders.end(), key.substr(0, key.rfind('/'))) != folders.end());
+  }
+  CHECK(key_folders({"", KeyNaming::kFolder}).empty());
+}
+
 int main() {
   const CMUnitTest tests[] = {
+      CASE(folders_known_ahead_are_those_that_keys_are_put_into),
       CASE(each_naming_has_its_shape),
       CASE(fanout_spreads_by_the_random_end_of_the_id),
       CASE(characters_that_stores_disagree_about_become_underscores),
