@@ -120,7 +120,7 @@ run: deps
 
 RUN_PACKAGES := g++ make pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev libjansson-dev libssl-dev libfmt-dev libcli11-dev \
   libsystemd-dev libpugixml-dev libmagic-dev libexpected-dev nginx postgresql curl ca-certificates util-linux
-CHECK_PACKAGES := libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw systemd procps \
+CHECK_PACKAGES := libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw systemd procps wrk strace \
   python3 python3-pytest python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
 deps:
 	$(Q)tests/install-packages $(RUN_PACKAGES)
@@ -144,8 +144,8 @@ system: stage
 soak: export SOAK = 1
 soak: system
 	@$(MAKE) bench
-bench: stage
-	@tests/bench/run
+bench: check-deps stage
+	$(Q)tests/bench/run
 
 FUZZ_SECONDS ?= 60
 fuzz:

@@ -57,6 +57,12 @@ CREATE TABLE dialog_members (
   PRIMARY KEY (dialog_id, user_id)
 );
 
+-- Dialogs the application has ever told us the members of. An empty dialog stays closed: nobody may link in it.
+CREATE TABLE dialogs (
+  dialog_id     text        PRIMARY KEY,
+  registered_at timestamptz NOT NULL DEFAULT now()
+);
+
 -- A batch read asks for one user in hundreds of dialogs: the server turns that into the set of the user's dialogs.
 CREATE INDEX dialog_members_by_user ON dialog_members (user_id, dialog_id);
 
@@ -141,14 +147,15 @@ BEGIN
       PERFORM cloakroom_refuse_unless(
         v_dialog IS NULL
         OR EXISTS (SELECT FROM dialog_members m WHERE m.dialog_id = v_dialog AND m.user_id = p_uploader_id)
-        OR NOT EXISTS (SELECT FROM dialog_members m WHERE m.dialog_id = v_dialog),
+        OR NOT EXISTS (SELECT FROM dialogs d WHERE d.dialog_id = v_dialog),
         'the attachments cannot be linked in this dialog: you are not one of its members; nothing was changed');
-      -- Whoever has the first file of a message is its author, and its files are all in one dialog.
+      -- Whoever has the first file of a message in a dialog is its author. Only in that dialog: a guessed message id must not
+      -- keep its real author out.
       PERFORM cloakroom_refuse_unless(
         NOT EXISTS (SELECT FROM attachments a
-                     WHERE a.message_id = p_message_id
-                       AND (a.uploader_id IS DISTINCT FROM p_uploader_id OR a.dialog_id IS DISTINCT FROM v_dialog)),
-        'the attachments cannot be added to this message: it is not yours or is in another dialog; nothing was changed');
+                     WHERE a.message_id = p_message_id AND a.dialog_id IS NOT DISTINCT FROM v_dialog
+                       AND a.uploader_id IS DISTINCT FROM p_uploader_id),
+        'the attachments cannot be added to this message: it has files of somebody else; nothing was changed');
     END IF;
     UPDATE attachments a
        SET status = 'linked', message_id = p_message_id, dialog_id = coalesce(p_dialog_id, a.dialog_id), linked_at = now()
@@ -167,6 +174,7 @@ CREATE FUNCTION cloakroom_replace_members(p_dialog_id text, p_user_ids text[]) R
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended(current_schema() || '/dialog/' || p_dialog_id, 0));
+  INSERT INTO dialogs (dialog_id) VALUES (p_dialog_id) ON CONFLICT DO NOTHING;
   DELETE FROM dialog_members m
    WHERE m.dialog_id = p_dialog_id
      AND NOT EXISTS (SELECT FROM unnest(p_user_ids) u (user_id) WHERE u.user_id = m.user_id);

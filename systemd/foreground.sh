@@ -19,21 +19,24 @@ if [ "$(id -u)" = 0 ]; then
   mkdir -p "$var"
   if ! "${as[@]}" test -x "$var" || ! "${as[@]}" test -x "$app/bin/cloakroom"; then
     # a checkout below /root, say: www-data cannot come in
-    var=/var/tmp/cloakroom-$(printf %s "$var" | sha256sum | cut -c1-8)
+    var=/var/lib/cloakroom-run/$(printf %s "$var" | sha256sum | cut -c1-8)
     say "www-data may not enter this folder: everything lives in $var instead"
     mkdir -p "$var"
     rm -rf "$var/app"; cp -r "$app" "$var/app"; chmod -R a+rX "$var/app"; app=$var/app
   fi
-  chown www-data: "$var"
+  # root reads secrets and logs here, so nobody else may write here: www-data gets folders of its own inside
+  [ -O "$var" ] || die "$var belongs to somebody else; choose another VAR="
+  chmod 755 "$var"
 fi
+own() { install -d ${as:+-o "$user"} -m "$1" "${@:2}"; }   # folders of the unprivileged user
 mkdir -p "$var"/{nginx,log}
 exec 9> "$var/lock"
 flock -n 9 || die "another 'make run' uses $var; stop it, or choose another VAR="
 (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && die "port $port is in use; choose another: make run PORT=8081"
 
 run=$(mktemp -d /tmp/cloakroom.XXXXXX)      # sockets: their paths must be short
-[ ${#as[@]} = 0 ] || chown "$user" "$run"
 chmod 755 "$run"
+own 700 "$run/postgres" "$run/worker"
 pg=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
 [ -n "$pg" ] || die "PostgreSQL is not installed: run 'make deps'"
 
@@ -53,12 +56,14 @@ trap stop EXIT
 # 1. PostgreSQL, reachable by its socket alone
 if [ ! -s "$var/postgres/PG_VERSION" ]; then
   say "making a private PostgreSQL cluster"
+  own 700 "$var/postgres"
   "${as[@]}" "$pg/initdb" -D "$var/postgres" -U cloakroom -A trust -E UTF8 --no-locale > "$var/log/initdb.log" 2>&1 ||
     { cat "$var/log/initdb.log" >&2; die "initdb failed"; }
 fi
-[ ${#as[@]} = 0 ] || touch "$var/log/postgres.log" && chown "$user" "$var/log/postgres.log" 2>/dev/null || true
+touch "$var/log/postgres.log"
+[ ${#as[@]} = 0 ] || chown "$user" "$var/log/postgres.log"
 "${as[@]}" "$pg/pg_ctl" -D "$var/postgres" -w -l "$var/log/postgres.log" \
-  -o "-c listen_addresses='' -c unix_socket_directories='$run' -c unix_socket_permissions=0700" start > /dev/null 9>&- ||
+  -o "-c listen_addresses='' -c unix_socket_directories='$run/postgres' -c unix_socket_permissions=0700" start > /dev/null 9>&- ||
   { tail -5 "$var/log/postgres.log" >&2; die "PostgreSQL did not start"; }
 
 # 2. Settings: secrets are made once and kept; whatever the caller has set wins
@@ -66,9 +71,11 @@ if [ ! -s "$var/secrets.env" ]; then
   (umask 077; printf 'JWT_SECRET=%s\nSERVICE_TOKEN=%s\n' "$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')" \
     "$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')" > "$var/secrets.env")
 fi
-while IFS='=' read -r name value; do [ -n "${!name:-}" ] || export "$name=$value"; done < "$var/secrets.env"
-export DATABASE_URL="postgresql:///postgres?host=$run&user=cloakroom"
-export UPLOAD_STORAGE_PATH=${UPLOAD_STORAGE_PATH:-$var/files} FASTCGI_SOCKET=$run/worker.sock
+while IFS='=' read -r name value; do
+  case $name in JWT_SECRET|SERVICE_TOKEN) [ -n "${!name:-}" ] || export "$name=$value" ;; esac
+done < "$var/secrets.env"
+export DATABASE_URL="postgresql:///postgres?host=$run/postgres&user=cloakroom"
+export UPLOAD_STORAGE_PATH=${UPLOAD_STORAGE_PATH:-$var/files} FASTCGI_SOCKET=$run/worker/cloakroom.sock
 export NGINX_CACHE_PATH=$var/nginx/cache NGINX_ERROR_LOG=$var/log/nginx-error.log INSTANCE=${INSTANCE:-default}
 if [ -n "${S3_ENDPOINT:-}" ]; then
   export STORAGE=${STORAGE:-s3} S3_BUCKET=${S3_BUCKET:-cloakroom}
@@ -77,7 +84,7 @@ fi
 "${as[@]}" "$app/bin/cloakroom" migrate > /dev/null
 
 # 3. The workers, on a socket of ours, and the job runner
-install -d ${as:+-o "$user"} -m 700 "$UPLOAD_STORAGE_PATH"
+own 700 "$UPLOAD_STORAGE_PATH"
 : > "$var/log/worker.log"; : > "$var/log/jobs.log"
 "${as[@]}" "$app/bin/cloakroom-fcgi" --socket "$FASTCGI_SOCKET" 2>> "$var/log/worker.log" 9>&- & pids+=($!)
 worker=$!
@@ -89,9 +96,8 @@ for _ in $(seq 100); do
 done
 
 # 4. nginx, with the includes a sysadmin would use
-"${as[@]}" "$app/bin/cloakroom" config --nginx "$run" > /dev/null
-mv "$run/$INSTANCE-http.conf" "$run/$INSTANCE-server.conf" "$var/nginx/"
-install -d ${as:+-o "$user"} "$var"/nginx/{cache,body,proxy,fastcgi}
+"$app/bin/cloakroom" config --nginx "$var/nginx" > /dev/null
+own 700 "$var"/nginx/{cache,body,proxy,fastcgi}
 {
   [ ${#as[@]} = 0 ] || echo "user $user;"
   cat <<C

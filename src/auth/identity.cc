@@ -54,8 +54,9 @@ Result<Caller> Identity::who(const Evidence& evidence, TimePoint now) const {
     if (!is_foreign_id(evidence.uploader_id)) return refuse(Errc::kInvalid, "X-Uploader-Id is not a usable id.");
     return Caller{Caller::Kind::kService, std::string(evidence.uploader_id)};
   }
+  TRY_ASSIGN(Caller caller, user(evidence, bearer, now));  // strangers learn nothing, whatever they send
   if (!evidence.uploader_id.empty()) return refuse(Errc::kInvalid, "X-Uploader-Id is for the service token alone.");
-  return user(evidence, bearer, now);
+  return caller;
 }
 
 }  // namespace cloakroom

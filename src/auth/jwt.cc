@@ -79,6 +79,16 @@ Result<JwtVerifier> JwtVerifier::make(JwtOptions options) {
   }
 }
 
+Status JwtVerifier::check_header(std::string_view part) const {
+  // {"alg":"HS256","typ":"JWT"}, which nearly every library writes: no need to read it each time
+  if (algorithm_ == Algorithm::kHs256 && part == "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9") return Ok{};
+  TRY_ASSIGN(const Json header, decode_json(part));
+  constexpr std::string_view kNames[] = {"HS256", "RS256", "EdDSA"};
+  if (text_member(header, "alg") != kNames[static_cast<std::size_t>(algorithm_)]) return denied("other algorithm");
+  if (json_object_get(header.get(), "crit") != nullptr) return denied("critical extension");  // RFC 7515 section 4.1.11
+  return Ok{};
+}
+
 bool JwtVerifier::signature_fits(std::string_view signed_part, std::string_view signature) const {
   if (algorithm_ == Algorithm::kHs256) {
     const Sha256Digest mac = hmac_sha256(as_u8(options_.secret), signed_part);
@@ -98,10 +108,7 @@ Result<std::string> JwtVerifier::user_of(std::string_view token, TimePoint now) 
   if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos)
     return denied("not three parts");
 
-  TRY_ASSIGN(const Json header, decode_json(token.substr(0, first)));
-  constexpr std::string_view kNames[] = {"HS256", "RS256", "EdDSA"};
-  if (text_member(header, "alg") != kNames[static_cast<std::size_t>(algorithm_)]) return denied("other algorithm");
-  if (json_object_get(header.get(), "crit") != nullptr) return denied("critical extension");  // RFC 7515 section 4.1.11
+  TRY(check_header(token.substr(0, first)));
 
   auto signature = base64url_decode(token.substr(second + 1));
   if (!signature || !signature_fits(token.substr(0, second), *signature)) return denied("wrong signature");

@@ -39,6 +39,7 @@ class JwtVerifier {
   enum class Algorithm { kHs256, kRs256, kEdDsa };
   JwtVerifier(JwtOptions options, Key key, Algorithm algorithm)
       : options_(std::move(options)), key_(std::move(key)), algorithm_(algorithm) {}
+  Status check_header(std::string_view part) const;
   bool signature_fits(std::string_view signed_part, std::string_view signature) const;
 
   JwtOptions options_;

@@ -16,8 +16,9 @@
 namespace cloakroom {
 namespace {
 
-constexpr std::uint64_t kMostBytes = std::numeric_limits<std::int64_t>::max();
-constexpr int kMostPrefixSegments = 8;  // the router splits a path into 12, and the longest pattern has 3
+constexpr std::uint64_t kMostBytes = 1ULL << 46;    // 64 TiB: nginx and we can still multiply it
+constexpr std::uint64_t kMostS3Bytes = 5ULL << 30;  // one PutObject
+constexpr int kMostPrefixSegments = 8;              // the router splits a path into 12, and the longest pattern has 3
 
 struct KnownEnding {
   std::string_view ending, type;
@@ -174,7 +175,9 @@ void check_url(Reader& in, std::string_view name, std::string& url) {
            std::string_view(".-:[]").find(c) != std::string_view::npos;
   });
   if ((head != "http" && head != "https") || host.empty() || !plain) {
-    in.problem(name, fmt::format("'{}' is not a URL such as https://s3.example.com:9000 (no path, no user)", url));
+    // a password may stand in it
+    const std::string shown = url.find('@') == std::string::npos ? "'" + url + "'" : "it";
+    in.problem(name, shown + " is not a URL such as https://s3.example.com:9000 (no path, no user)");
   }
 }
 
@@ -260,8 +263,11 @@ void read_identity(Reader& in, Config& config) {
   }
   if (!config.service_token.empty() && config.service_token.size() < 16)
     in.problem("SERVICE_TOKEN", "is shorter than 16 bytes");
-  if (!config.auth_request.empty() && config.auth_request[0] != '/')
-    in.problem("AUTH_REQUEST", "must be a location that begins with /");
+  if (!config.auth_request.empty()) config.auth_request = path_setting(in, "AUTH_REQUEST", config.auth_request);
+  config.auth_basic_file = in.text("AUTH_BASIC_FILE");
+  if (!config.auth_basic_file.empty()) {
+    config.auth_basic_file = path_setting(in, "AUTH_BASIC_FILE", config.auth_basic_file);
+  }
 }
 
 }  // namespace
@@ -288,6 +294,11 @@ Result<Config> read_config(const EnvLookup& env) {
   c.storage_path = path_setting(in, "UPLOAD_STORAGE_PATH", in.text("UPLOAD_STORAGE_PATH"));
   const std::string body_path = in.text("BODY_TEMP_PATH");
   c.body_temp_path = path_setting(in, "BODY_TEMP_PATH", body_path.empty() ? c.storage_path + "/.body" : body_path);
+  const bool inside = c.body_temp_path == c.storage_path || c.body_temp_path.starts_with(c.storage_path + "/");
+  if (inside && !c.body_temp_path.substr(c.storage_path.size()).starts_with("/.")) {
+    in.problem("BODY_TEMP_PATH",
+               "inside UPLOAD_STORAGE_PATH its first folder must begin with a dot: others hold files");
+  }
   c.key_prefix = in.text("KEY_PREFIX");
   if (!c.key_prefix.empty()) {
     if (!c.key_prefix.ends_with('/')) c.key_prefix += '/';
@@ -307,6 +318,9 @@ Result<Config> read_config(const EnvLookup& env) {
   if (c.max_request_bytes < c.max_upload_bytes) in.problem("MAX_REQUEST_SIZE", "is smaller than MAX_UPLOAD_SIZE");
   c.allowed_types = read_types(in);
   read_s3(in, c);
+  if (c.storage == "s3" && c.max_upload_bytes > kMostS3Bytes) {
+    in.problem("MAX_UPLOAD_SIZE", "is more than 5G, the most that one request to an S3 store can carry");
+  }
   c.delivery = in.one_of("DELIVERY", "proxy redirect stream");
   if (c.delivery == "redirect" && c.storage != "s3") in.problem("DELIVERY", "redirect needs STORAGE=s3");
   c.presign_expires = std::chrono::seconds(in.number("PRESIGN_EXPIRES", 1, 604800));

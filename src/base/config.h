@@ -49,7 +49,7 @@ struct Config {
   std::string auth;  // jwt | header | none
   std::string jwt_secret, jwt_public_key, jwt_cookie, jwt_user_claim, jwt_issuer, jwt_audience;
   std::string service_token;
-  std::string auth_request;
+  std::string auth_request, auth_basic_file;
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;
   std::chrono::seconds shutdown_timeout{}, orphan_grace{};

@@ -1,8 +1,9 @@
 // digest.cc — OpenSSL behind three small functions.
 #include "base/digest.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
 #include "base/result.h"
 
@@ -28,12 +29,27 @@ Sha256Digest sha256(std::string_view bytes) {
   return hash.finish();
 }
 
+// OpenSSL 3 looks an algorithm up by name at every HMAC() call, which costs more than the HMAC itself: look once.
 Sha256Digest hmac_sha256(std::span<const std::uint8_t> key, std::string_view message) {
+  using Mac = std::unique_ptr<EVP_MAC, CDelete<EVP_MAC_free>>;
+  using MacContext = std::unique_ptr<EVP_MAC_CTX, CDelete<EVP_MAC_CTX_free>>;
+  thread_local const MacContext context = [] {
+    const Mac mac(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
+    MacContext made(mac ? EVP_MAC_CTX_new(mac.get()) : nullptr);
+    char digest[] = "SHA256";
+    const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0), OSSL_PARAM_construct_end()};
+    if (!made || EVP_MAC_CTX_set_params(made.get(), parameters) != 1) BUG("HMAC-SHA256 is not available");
+    return made;
+  }();
+  // an empty key would mean "the key of last time"
+  static constexpr std::uint8_t kNoKey = 0;
+  const std::uint8_t* bytes = key.empty() ? &kNoKey : key.data();
   Sha256Digest digest{};
-  unsigned int length = 0;
-  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), as_u8(message).data(), message.size(), digest.data(),
-           &length) == nullptr) {
-    BUG("HMAC-SHA256 is not available");
+  std::size_t length = 0;
+  if (EVP_MAC_init(context.get(), bytes, key.size(), nullptr) != 1 ||
+      EVP_MAC_update(context.get(), as_u8(message).data(), message.size()) != 1 ||
+      EVP_MAC_final(context.get(), digest.data(), &length, digest.size()) != 1 || length != digest.size()) {
+    BUG("HMAC-SHA256 refused");
   }
   return digest;
 }

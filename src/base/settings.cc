@@ -72,10 +72,10 @@ constexpr std::array kSettings{
     Setting{"JWT_AUDIENCE", "", false, "", "When set, the claim `aud` must be or contain it."},
     Setting{"SERVICE_TOKEN", "", true, "",
             "Bearer token of the application's own server, 16 bytes or more. Empty: no such access."},
-    Setting{
-        "AUTH_REQUEST", "", false, "",
-        "With AUTH=header: nginx location that identifies the user by auth_request and answers X-Remote-User. Empty: "
-        "REMOTE_USER is nginx's $remote_user (basic auth)."},
+    Setting{"AUTH_REQUEST", "", false, "",
+            "With AUTH=header: nginx location that identifies the user by auth_request and answers X-Remote-User."},
+    Setting{"AUTH_BASIC_FILE", "", false, "",
+            "With AUTH=header and no AUTH_REQUEST: password file for nginx's basic auth (htpasswd)."},
     Setting{"ROUTE_PREFIX", "/api", false, "", "Path before all routes but /healthz and /readyz."},
     Setting{"WORKERS", "4", false, "", "Child processes, 1 to 256."},
     Setting{"MAX_REQUESTS", "10000", false, "", "A child is replaced after this many requests. 0: never."},

@@ -1,4 +1,5 @@
 // cloakroom.cc — the sysadmin's tool: sub-commands by name, settings from the environment.
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -59,11 +60,8 @@ bool enter_instance(const std::string& name) {
   return true;
 }
 
-}  // namespace
-}  // namespace cloakroom
-
-int main(int argc, char** argv) {
-  using namespace cloakroom;
+int tool_main(int argc, char** argv) {
+  ::prctl(PR_SET_DUMPABLE, 0);  // as the workers: secrets are in our environment
   CLI::App cli{
       "cloakroom: the tool beside the workers. Settings come from the environment: see docs/configuration.md."};
   cli.require_subcommand(1);
@@ -78,4 +76,11 @@ int main(int argc, char** argv) {
   }
   if (!instance.empty() && !enter_instance(instance)) return kExitConfig;
   return chosen();
+}
+
+}  // namespace
+}  // namespace cloakroom
+
+int main(int argc, char** argv) {
+  return cloakroom::tool_main(argc, argv);
 }

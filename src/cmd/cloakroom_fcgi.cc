@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstring>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include "base/log.h"
@@ -167,21 +168,19 @@ int run_fastcgi(const Config& config, Sniffer& sniffer, std::vector<std::string>
   return run_prefork(options, old_children());
 }
 
-int check_config(const EnvLookup& env) {
-  const auto config = read_config(env);
+// The settings and everything that is made from them; nullopt after all problems were printed.
+std::optional<Config> good_settings(const EnvLookup& env) {
+  auto config = read_config(env);
   if (!config) {
     std::cerr << config.error().detail;
-    return kExitConfig;
+    return std::nullopt;
   }
   const auto identity = make_identity(*config);
   const auto stores = make_stores(*config, SystemClock());
-  for (const Error* problem : {identity ? nullptr : &identity.error(), stores ? nullptr : &stores.error()}) {
-    if (problem == nullptr) continue;
-    std::cerr << problem->detail << "\n";
-    return kExitConfig;
-  }
-  std::cout << describe_settings(env);
-  return 0;
+  if (!identity) std::cerr << identity.error().detail << "\n";
+  if (!stores) std::cerr << stores.error().detail << "\n";
+  if (!identity || !stores) return std::nullopt;
+  return *std::move(config);
 }
 
 int main_of(int argc, char** argv) {
@@ -201,12 +200,11 @@ int main_of(int argc, char** argv) {
     return cli.exit(e) == 0 ? 0 : kExitUsage;
   }
   const EnvLookup env = process_environment();
-  if (only_check) return check_config(env);
-
-  auto config = read_config(env);
-  if (!config) {
-    std::cerr << config.error().detail;
-    return kExitConfig;
+  const auto config = good_settings(env);
+  if (!config) return kExitConfig;
+  if (only_check) {
+    std::cout << describe_settings(env);
+    return 0;
   }
   set_log_level(log_level(*config));
   // other processes of this user must not read our environment and memory; see docs/security.md

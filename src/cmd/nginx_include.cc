@@ -80,6 +80,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
                   {"STORAGE_PATH", config.storage_path},
                   {"BODY_TEMP_PATH", config.body_temp_path},
                   {"MAX_REQUEST_SIZE", std::to_string(config.max_request_bytes)},
+                  {"SPOOL_SIZE", std::to_string(config.max_upload_bytes + (1 << 20))},
                   {"CACHE_PATH", config.nginx_cache_path},
                   {"CACHE_SIZE", std::to_string(config.nginx_cache_bytes)},
                   {"ERROR_LOG", config.nginx_error_log},
@@ -87,6 +88,13 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
                   {"REMOTE_USER", "\"\""}};
   if (config.auth == "header") {
     const bool asks = !config.auth_request.empty();
+    // nginx fills $remote_user from whatever a client writes, unless something checks the password
+    if (asks == !config.auth_basic_file.empty()) {
+      return Error{Errc::kInvalid,
+                   "AUTH=header needs either AUTH_REQUEST or AUTH_BASIC_FILE, or anybody could be anybody"};
+    }
+    input.values["AUTH_BASIC_FILE"] = config.auth_basic_file;
+    if (!asks) input.conditions.insert("auth_basic");
     input.values["REMOTE_USER"] = asks ? "$cloakroom_user" : "$remote_user";
     if (asks) input.conditions.insert("auth_request");
   }

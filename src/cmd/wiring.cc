@@ -14,11 +14,6 @@ Delivery delivery_of(const std::string& word) {
   return word == "stream" ? Delivery::kStream : Delivery::kProxy;
 }
 
-S3Addressing addressing_of(const std::string& word) {
-  if (word == "path") return S3Addressing::kPath;
-  return word == "virtual" ? S3Addressing::kVirtual : S3Addressing::kAuto;
-}
-
 KeyRule key_rule(const Config& c) {
   return {c.key_prefix, naming_of(c.key_naming)};
 }
@@ -46,6 +41,7 @@ Result<StoreSet> make_stores(const Config& config, const Clock& clock) {
       std::make_unique<LocalStore>(LocalOptions{.root = config.storage_path, .folders = key_folders(key_rule(config))});
   if (config.s3) {
     const S3Config& s3 = *config.s3;
+    const S3Addressing addressing = parse_s3_addressing(s3.addressing).value_or(S3Addressing::kAuto);
     TRY_ASSIGN(set.s3, S3Store::make({.endpoint = s3.endpoint,
                                       .public_endpoint = s3.public_endpoint,
                                       .region = s3.region,
@@ -53,7 +49,7 @@ Result<StoreSet> make_stores(const Config& config, const Clock& clock) {
                                       .access_key_id = s3.access_key_id,
                                       .secret_access_key = s3.secret_access_key,
                                       .session_token = s3.session_token,
-                                      .addressing = addressing_of(s3.addressing)},
+                                      .addressing = addressing},
                                      clock));
     set.s3_retrying = std::make_unique<RetryingStore>(*set.s3, RetryPolicy{});
   }

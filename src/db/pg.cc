@@ -183,7 +183,9 @@ Status Database::connect() {
       check(PgResult(PQexecParams(connection_.get(),
                                   "SELECT set_config('search_path', $1::text, false),"
                                   " set_config('statement_timeout', '15s', false),"
-                                  " set_config('client_min_messages', 'warning', false)",
+                                  " set_config('client_min_messages', 'warning', false),"
+                                  // every statement has one good plan whatever its parameters: planning again costs
+                                  " set_config('plan_cache_mode', 'force_generic_plan', false)",
                                   params.size(), nullptr, params.values(), params.lengths(), params.formats(), 1)),
             "session");
   if (!session) {

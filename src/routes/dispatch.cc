@@ -24,7 +24,7 @@ constexpr std::array kRoutes{
     Route{"PUT", "/dialogs/{dialog_id}/members", Access::kService, put_members},
     Route{"GET HEAD", "^/healthz", Access::kAnyone, get_healthz},
     Route{"GET HEAD", "^/readyz", Access::kAnyone, get_readyz},
-    // asked by nginx before it takes a body (auth_request); not reachable from outside
+    // asked by nginx before it takes a body (auth_request); tells callers only who they are
     Route{"GET", kMayUpload, Access::kAnyone, may_upload},
 };
 

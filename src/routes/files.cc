@@ -51,7 +51,7 @@ struct Render {
     r.add("Content-Type", attachment.mime_type)
         .add("X-Cloakroom-Disposition", headers.disposition)
         .add("X-Cloakroom-Cache-Control", app.options.cache_control);
-    r.handed_over_bytes = asked.head ? 0 : attachment.size_bytes;
+    r.handed_over_bytes = attachment.size_bytes;
     return std::move(r);
   }
   // HEAD gets its length from the row; the stream is never run for it.
@@ -63,6 +63,7 @@ struct Render {
 
   Response operator()(const EmptyBody&) { return std::move(own()); }
   Response operator()(const InternalFile& file) {
+    if (asked.head) return length_only();  // nginx would apply a Range, which means nothing to HEAD
     r.add("X-Accel-Redirect", internal("file/") + percent_encode_path(file.key));
     return handed_over();
   }

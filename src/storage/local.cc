@@ -157,6 +157,13 @@ Status LocalStore::remove(const ObjectKey& key) {
   return Ok{};
 }
 
+bool is_temporary_name(std::string_view name) {
+  const bool digits = std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const bool hex =
+      std::all_of(name.begin(), name.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return (name.size() == 10 && digits) || (name.size() == 32 && hex);
+}
+
 Result<std::size_t> sweep_old_files(const std::string& path, std::chrono::seconds age) {
   struct CloseDir {
     void operator()(DIR* d) const noexcept { ::closedir(d); }
@@ -169,7 +176,7 @@ Result<std::size_t> sweep_old_files(const std::string& path, std::chrono::second
     struct stat info {};
     if (::fstatat(::dirfd(folder.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     // ctime, not mtime: a linked body file keeps the time at which the client sent it
-    if (!S_ISREG(info.st_mode) || info.st_ctime > oldest) continue;
+    if (!S_ISREG(info.st_mode) || info.st_ctime > oldest || !is_temporary_name(entry->d_name)) continue;
     if (::unlinkat(::dirfd(folder.get()), entry->d_name, 0) == 0) ++removed;
   }
   return removed;

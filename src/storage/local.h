@@ -3,9 +3,7 @@
 // Shape    {root}/{key}; temporary names in {root}/.tmp/, on the same file system so that rename and link work.
 // Order    temporary file, fsync, rename, fsync of the folder; a folder made on the way is made durable first.
 // Bytes    a whole body file is taken by link(2) (never rename: nginx still owns its name) and hashed in place; a part
-// of one
-//          is copied and hashed in the same pass. Write-back starts while the hash runs, so the fsync at the end is
-//          short.
+//          of one is copied and hashed in the same pass. Write-back starts while the hash runs: the fsync is short.
 // Errors   kDiskFull, kNotFound (get, head), kInternal.
 #pragma once
 
@@ -44,8 +42,11 @@ class LocalStore final : public BlobStore {
   std::vector<std::string> folders_;
 };
 
-// Removes plain files that nobody has touched for `age`: left by a process that was killed. Returns how many.
-// Errors   kNotFound no such folder.
+// Names of temporary files: ours (32 hex digits) and those nginx gives bodies (10 digits).
+bool is_temporary_name(std::string_view name);
+
+// Removes files with temporary names that nobody has touched for `age`: left by a process that was killed. Returns how
+// many. Errors   kNotFound no such folder.
 Result<std::size_t> sweep_old_files(const std::string& folder, std::chrono::seconds age);
 
 }  // namespace cloakroom

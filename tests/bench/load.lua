@@ -1,5 +1,5 @@
 -- load.lua — what wrk sends, by environment: BENCH_METHOD (GET), BENCH_TYPE, BENCH_BODY (a file that holds the body),
--- BENCH_NAMES (a word that is unique to this run: with a number behind it, it gives each request an address of its own).
+-- BENCH_NAMES (a word unique to this run: with a number behind it, each request gets its own address).
 local count = 0
 
 function init()

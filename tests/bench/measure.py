@@ -30,13 +30,14 @@ def cpu_seconds(pid):
 def pss_kib(pids):
     """None when the kernel does not show it: the workers hide from other processes of their user."""
     try:
-        return sum(int(re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[1]) for pid in pids)
+        texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
+        return sum(int(re.search(r"^Pss:\s+(\d+)", text, re.M)[1]) for text in texts)
     except OSError:
         return None
 
 
 def wrk(url, connections, seconds, headers=(), method=None, body=None, body_type=None, names=None):
-    """One run of one thread: requests a second, how many, and latencies in ms. Any answer that is an error stops all."""
+    """One run of one thread: requests a second, how many, and latencies in ms. An answer that is an error stops all."""
     env = {"PATH": os.environ["PATH"]}
     for name, value in {"METHOD": method, "BODY": body, "TYPE": body_type, "NAMES": names}.items():
         if value is not None:

@@ -50,9 +50,9 @@ class S3Loads:
         paths = self.fresh_objects()
         start = time.monotonic()
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda path: request(self.product.port, "GET", path, self.bench.identity)[0], paths))
-        if set(answers) != {200}:
-            raise RuntimeError(f"S3 download, cold: {set(answers)}")
+            answers = set(pool.map(lambda p: request(self.product.port, "GET", p, self.bench.identity)[0], paths))
+        if answers != {200}:
+            raise RuntimeError(f"S3 download, cold: {answers}")
         return {"rate": OBJECTS / (time.monotonic() - start)}
 
     def loads(self):
@@ -63,8 +63,8 @@ class S3Loads:
         one = self.fresh_objects()[0]
         return [
             Load("S3 upload 20 kB", lambda _: wrk(f"{self.url}/api/upload", 8, seconds, **posted), "S3 PUT straight"),
-            Load("S3 PUT straight", lambda _: wrk(self.store + self.straight("PUT", "written"), 8, seconds, method="PUT",
-                                                  body=small)),
+            Load("S3 PUT straight", lambda _: wrk(self.store + self.straight("PUT", "written"), 8, seconds,
+                                                  method="PUT", body=small)),
             Load("S3 download, cold", lambda _: self.once(), "S3 GET straight"),
             Load("S3 download, warm", lambda _: wrk(self.url + one, 8, seconds, headers=me), "S3 GET straight"),
             Load("S3 GET straight", lambda _: wrk(self.store + self.straight("GET", "straight"), 8, seconds)),

@@ -1,4 +1,4 @@
-"""stage.py — everything a bench needs, below one folder: PostgreSQL, the product, the floor, and one nginx before them."""
+"""stage.py — everything a bench needs, below one folder: PostgreSQL, the product, the floor, one nginx before them."""
 import os
 import secrets
 import shutil
@@ -52,7 +52,13 @@ http {{
       client_body_in_file_only clean;
       fastcgi_pass_request_body off;
     }}
-    location /_floor/file/ {{ internal; alias {dir}/files/; sendfile on; etag off; add_header ETag $upstream_http_etag; }}
+    location /_floor/file/ {{
+      internal;
+      alias {dir}/files/;
+      sendfile on;
+      etag off;
+      add_header ETag $upstream_http_etag;
+    }}
     location /static/ {{ alias {dir}/files/; sendfile on; }}
     location /dav/ {{
       alias {dir}/dav/;
@@ -82,7 +88,8 @@ class Product:
             "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "INSTANCE": name, "DATABASE_URL": stage.database,
             "JWT_SECRET": stage.secret, "FASTCGI_SOCKET": self.socket, "WORKERS": str(WORKERS),
             "UPLOAD_STORAGE_PATH": f"{stage.dir}/files", "MAX_UPLOAD_SIZE": "600M",
-            "NGINX_CACHE_PATH": f"{stage.dir}/nginx/cache-{name}", "NGINX_ERROR_LOG": f"{stage.dir}/log/nginx-error.log",
+            "NGINX_CACHE_PATH": f"{stage.dir}/nginx/cache-{name}",
+            "NGINX_ERROR_LOG": f"{stage.dir}/log/nginx-error.log",
             **settings}
 
     def tool(self, *words):
@@ -158,12 +165,12 @@ class Stage:
     def start_floor(self):
         """Later than the product, whose memory is measured while it shares no library with the floor."""
         subprocess.run(["psql", "-qX", self.database, "-c",
-                        "CREATE TABLE floor_files (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), uploader_id text, key text"
-                        " NOT NULL, size_bytes int8 NOT NULL, created_at timestamptz NOT NULL DEFAULT now())"],
+                        "CREATE TABLE floor_files (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), uploader_id text,"
+                        " key text NOT NULL, size_bytes int8 NOT NULL, created_at timestamptz NOT NULL DEFAULT now())"],
                        check=True, timeout=20)
         program = self.app / "floor"
-        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libpq", "libcrypto"], capture_output=True, text=True,
-                               check=True).stdout.split()
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libpq", "libcrypto"], capture_output=True,
+                               text=True, check=True).stdout.split()
         subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O2", "-o", program, HERE / "floor.cc", *flags,
                         "-lfcgi"], check=True)
         env = {"DATABASE_URL": self.database, "JWT_SECRET": self.secret, "FLOOR_FOLDER": f"{self.dir}/floor"}
@@ -178,11 +185,12 @@ class Stage:
             user=f"user {USER};" if ROOT else "", dir=self.dir, beside_port=self.beside_port,
             floor_socket=f"{self.sockets}/floor.sock",
             http_includes="\n  ".join(f"include {include}/{p.name}-http.conf;" for p in self.products),
-            servers="".join(SERVER.format(port=p.port, include=f"{include}/{p.name}-server.conf") for p in self.products))
+            servers="".join(SERVER.format(port=p.port, include=f"{include}/{p.name}-server.conf")
+                            for p in self.products))
         (self.dir / "nginx/nginx.conf").write_text(config)
-        self.nginx = Process(["/usr/sbin/nginx", "-p", self.dir / "nginx", "-e", self.dir / "log/nginx-error.log", "-c",
-                              self.dir / "nginx/nginx.conf"], {"PATH": "/usr/sbin:/usr/bin"}, self.dir / "log/nginx.log",
-                             privileged=True)
+        words = ["/usr/sbin/nginx", "-p", self.dir / "nginx", "-e", self.dir / "log/nginx-error.log",
+                 "-c", self.dir / "nginx/nginx.conf"]
+        self.nginx = Process(words, {"PATH": "/usr/sbin:/usr/bin"}, self.dir / "log/nginx.log", privileged=True)
         self.running.append(self.nginx)
         wait_until(lambda: children(self.nginx.pid) or not self.nginx.running(), 10)
         if not self.nginx.running():

@@ -1,4 +1,4 @@
-"""test_big_files.py — a large file goes through a worker whose memory does not grow. 2 GiB with SOAK=1."""
+"""test_big_files.py — a large file goes through a worker whose memory does not grow. 2 GiB; forms too with SOAK=1."""
 import hashlib
 import json
 import subprocess
@@ -9,25 +9,33 @@ from conftest import SOAK
 from processes import PeakMemory, wait_until
 from stack import MIB, PLAIN_LOCATION
 
-SIZE = 2048 * MIB if SOAK else 256 * MIB
+SIZE = {"put": 2048 * MIB, "form": 2048 * MIB if SOAK else 256 * MIB}
 MOST_KIB = 8 * 1024
 TAIL = b"the last bytes of a sparse file"
 
 
 @pytest.fixture(scope="module")
 def sparse(world):
-    """A file of SIZE bytes that takes no room, and its SHA-256."""
-    path = world.dir / "sparse.bin"
-    with open(path, "wb") as f:
-        f.truncate(SIZE - len(TAIL))
-        f.seek(0, 2)
-        f.write(TAIL)
-    digest, zeros = hashlib.sha256(), bytes(MIB)
-    for _ in range(SIZE // MIB - 1):
-        digest.update(zeros)
-    digest.update(bytes(MIB - len(TAIL)) + TAIL)
-    yield path, digest.hexdigest()
-    path.unlink()
+    """sparse(size): a file of so many bytes that takes no room, and its SHA-256."""
+    made = {}
+
+    def make(size):
+        if size not in made:
+            path = world.dir / f"sparse-{size}.bin"
+            with open(path, "wb") as f:
+                f.truncate(size - len(TAIL))
+                f.seek(0, 2)
+                f.write(TAIL)
+            digest, zeros = hashlib.sha256(), bytes(MIB)
+            for _ in range(size // MIB - 1):
+                digest.update(zeros)
+            digest.update(bytes(MIB - len(TAIL)) + TAIL)
+            made[size] = path, digest.hexdigest()
+        return made[size]
+
+    yield make
+    for path, _ in made.values():
+        path.unlink()
 
 
 def ready_to_measure(stack):
@@ -42,14 +50,14 @@ def ready_to_measure(stack):
 @pytest.mark.parametrize("how", ["put", "form"])
 @pytest.mark.parametrize("where", ["local", "s3"])
 def test_a_large_upload_and_download_do_not_grow_the_worker(new_stack, sparse, where, how):
-    path, sha = sparse
+    path, sha = sparse(SIZE[how])
     stack = new_stack(stack={"s3": where == "s3"}, WORKERS=1, MAX_UPLOAD_SIZE="3G")
     with ready_to_measure(stack) as peak:
         if how == "put":
             made = json.loads(stack.curl("-T", path, stack.url + "/api/upload/big.bin"))
         else:
             made = json.loads(stack.curl("-F", f"file=@{path}", stack.url + "/api/upload"))[0]
-    assert (made.get("size"), made.get("sha256")) == (SIZE, sha), made
+    assert (made.get("size"), made.get("sha256")) == (SIZE[how], sha), made
     assert peak.growth_kib < MOST_KIB, f"the worker grew by {peak.growth_kib} KiB"
 
     # through nginx; then (If-Match) by the worker itself
@@ -77,7 +85,7 @@ def downloaded_sha(stack, made, extra):
 
 
 def test_a_body_through_the_fastcgi_connection_does_not_grow_the_worker(new_stack, sparse):
-    path, sha = sparse
+    path, sha = sparse(SIZE["form"])
     stack = new_stack(stack={"server": PLAIN_LOCATION}, WORKERS=1, MAX_UPLOAD_SIZE="3G")
     with ready_to_measure(stack) as peak:
         made = json.loads(stack.curl("-T", path, stack.url + "/plain/api/upload/big.bin"))

@@ -3,6 +3,8 @@ import email
 import hashlib
 import os
 import re
+import socket
+import time
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 from urllib.parse import unquote, urlsplit
@@ -11,7 +13,7 @@ import pytest
 
 import http_client
 from http_client import Answer
-from stack import MIB, Stack
+from stack import MIB, Stack, token
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89"
 SMALL = PNG + os.urandom(100_000)
@@ -320,10 +322,9 @@ def test_a_304_hands_nothing_to_anybody_who_may_not_read(direct):
 
 # --- objects that are not there ---------------------------------------------------------------------------------------
 
-# HEAD is asked of the file system alone: elsewhere it is answered from the row, without a look at the bytes.
-@pytest.mark.parametrize("where, method", [("local", "GET"), ("local", "HEAD"), ("local_stream", "GET"), ("s3", "GET"),
-                                           ("s3_stream", "GET")])
-def test_a_row_whose_bytes_are_lost_is_a_clean_404(where, method, request):
+# GET alone: HEAD is answered from the row, without a look at the bytes.
+@pytest.mark.parametrize("where", ["local", "local_stream", "s3", "s3_stream"])
+def test_a_row_whose_bytes_are_lost_is_a_clean_404(where, request):
     owner = request.getfixturevalue(where.partition("_")[0])
     stack = request.getfixturevalue(where)
     made = owner.upload(b"soon lost", "lost.bin")
@@ -333,12 +334,11 @@ def test_a_row_whose_bytes_are_lost_is_a_clean_404(where, method, request):
     else:
         os.unlink(os.path.join(owner.settings["UPLOAD_STORAGE_PATH"], key))
     try:
-        answer = stack.get(made["url"], method=method)
+        answer = stack.get(made["url"])
         assert answer.status == 404, str(answer)
         assert answer.headers.get_all("Cache-Control") == ["no-store"], "a browser would keep the 404"
         assert "Content-Disposition" not in answer.headers and "ETag" not in answer.headers
-        if method == "GET":
-            assert answer.headers["Content-Type"] == "application/problem+json" and answer.json()["status"] == 404
+        assert answer.headers["Content-Type"] == "application/problem+json" and answer.json()["status"] == 404
     finally:
         owner.sql("DELETE FROM attachments WHERE id = %s", made["id"])
 
@@ -355,3 +355,38 @@ def test_the_internal_addresses_cannot_be_reached(local, s3):
         for path in ("/_cloakroom/default/file/" + key, "/_cloakroom/default/s3", "/_cloakroom/default/s3-sliced",
                      "/_cloakroom/default/may-upload", "/_cloakroom/may-upload"):
             assert stack.get(path, "service").status == 404, path
+
+
+@pytest.mark.parametrize("where", ["local", "local_stream"])
+def test_slow_readers_do_not_keep_the_workers(where, request):
+    """Also what a worker streams itself (DELIVERY=stream, a condition nginx cannot judge) is nginx's to deliver."""
+    stack = request.getfixturevalue(where)
+    made = request.getfixturevalue("local").upload(b"x" * (8 * MIB), "slow.bin")
+    readers = []
+    try:
+        for _ in range(3 * len(stack.worker_children())):
+            s = socket.create_connection(("127.0.0.1", stack.port))
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.sendall(f"GET {made['url']} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token()}\r\nIf-Match: *\r\n\r\n".encode())
+            readers.append(s)
+        assert all(s.recv(12) == b"HTTP/1.1 200" for s in readers)   # each is being served, and reads no further
+        began = time.monotonic()
+        assert stack.get("/healthz", user=None).status == 200
+        assert time.monotonic() - began < 1
+    finally:
+        for s in readers:
+            s.close()
+
+
+def test_a_range_means_nothing_to_head(local):
+    made = local.upload(b"0123456789", "ten.bin")
+    for value in ("bytes=2-4", "bytes=20-", "bytes=x"):
+        answer = local.get(made["url"], method="HEAD", headers={"Range": value})
+        assert (answer.status, answer.headers["Content-Length"]) == (200, "10"), value
+
+
+def test_many_unsatisfiable_ranges_are_416_and_no_404(local, s3):
+    for stack in (local, s3):
+        made = stack.upload(b"0123456789", "ten.bin")
+        answer = stack.get(made["url"], headers={"Range": "bytes=" + ",".join(["20-30"] * 20)})
+        assert answer.status == 416 and answer.json()["status"] == 416

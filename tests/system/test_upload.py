@@ -273,12 +273,13 @@ def test_a_file_full_of_almost_boundaries_keeps_its_bytes(local):
     assert local.get(answer.json()[0]["url"]).body == data
 
 
-def test_an_anonymous_upload_is_refused_before_its_body_is_taken(local):
+@pytest.mark.parametrize("trick", ["", "X-Uploader-Id: x\r\n", "Authorization: Bearer nonsense\r\n"])
+def test_an_anonymous_upload_is_refused_before_its_body_is_taken(local, trick):
     size = 4 * MIB
     with socket.create_connection(("127.0.0.1", local.port), timeout=10) as s:
         began = time.monotonic()
         s.sendall(f"POST /api/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=B\r\n"
-                  f"Content-Length: {size}\r\n\r\n".encode() + b"x" * 10_000)
+                  f"{trick}Content-Length: {size}\r\n\r\n".encode() + b"x" * 10_000)
         head = s.recv(65536)  # though 4 MB are still to come
         took = time.monotonic() - began
     assert head.startswith(b"HTTP/1.1 401 ") and b"application/problem+json" in head

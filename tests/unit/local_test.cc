@@ -158,13 +158,15 @@ static void an_object_shorter_than_its_row_is_an_error_and_no_silent_end() {
 
 static void the_sweep_removes_old_files_and_nothing_else() {
   const TempFolder folder;
-  folder.write("old", "x");
+  folder.write("0123456789abcdef0123456789abcdef", "x");  // ours
+  folder.write("0000000017", "x");                        // nginx's
+  folder.write("a file of somebody", "x");
   CHECK_OK(make_folders(folder / "sub", 0700));
   folder.write("sub/kept", "x");
   CHECK(::symlink("sub/kept", (folder / "symlink").c_str()) == 0);
   CHECK_EQ(CHECK_OK(sweep_old_files(folder.path(), std::chrono::seconds(3600))), 0u);
-  CHECK_EQ(CHECK_OK(sweep_old_files(folder.path(), std::chrono::seconds(-1))), 1u);
-  const std::set<std::string> wanted{"sub", "sub/kept", "symlink"};
+  CHECK_EQ(CHECK_OK(sweep_old_files(folder.path(), std::chrono::seconds(-1))), 2u);
+  const std::set<std::string> wanted{"a file of somebody", "sub", "sub/kept", "symlink"};
   CHECK(folder.list() == wanted);
   CHECK_ERR(sweep_old_files(folder / "absent", std::chrono::seconds(1)), Errc::kNotFound);
 }

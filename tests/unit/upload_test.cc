@@ -147,12 +147,21 @@ static void without_tickets_no_byte_is_stored() {
 
 static void a_store_that_fails_on_the_second_file_keeps_none() {
   World w;
-  w.store.failures.fail(2, {Errc::kStore, "away"});
-  CHECK_ERR(w.file("a", "1").file("b", "2").file("c", "3").take(), Errc::kStore);
+  w.store.failures.fail(2, {Errc::kDiskFull, "full"});
+  CHECK_ERR(w.file("a", "1").file("b", "2").file("c", "3").take(), Errc::kDiskFull);
   const fake::Journal wanted{"plan_deletions", "put", "put", "hasten_deletions"};
   CHECK(w.journal == wanted);
   CHECK_EQ(w.rows.deletions.size(), 3u);
   w.check_nothing_kept();
+}
+
+static void a_store_that_did_not_answer_may_still_finish_so_its_tickets_stay() {
+  World w;
+  w.store.failures.fail(1, {Errc::kStore, "timed out"});
+  CHECK_ERR(w.file("a", "1").take(), Errc::kStore);
+  const fake::Journal wanted{"plan_deletions", "put"};
+  CHECK(w.journal == wanted);
+  CHECK_EQ(w.rows.deletions.size(), 1u);
 }
 
 static void a_commit_that_fails_is_an_error_and_keeps_none() {
@@ -209,6 +218,7 @@ int main() {
       CASE(a_sniffer_that_fails_stops_all_before_anything_is_stored),
       CASE(without_tickets_no_byte_is_stored),
       CASE(a_store_that_fails_on_the_second_file_keeps_none),
+      CASE(a_store_that_did_not_answer_may_still_finish_so_its_tickets_stay),
       CASE(a_commit_that_fails_is_an_error_and_keeps_none),
       CASE(the_error_is_the_first_one_also_when_cleaning_up_fails),
       CASE(an_upload_that_outlived_its_ticket_gets_a_new_deletion),
