@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import signal
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -235,8 +236,17 @@ class Stack:
         if self.settings.get("STORAGE") == "s3":
             return {o["Key"]: o["Size"] for o in self.bucket_list()}
         root = Path(self.settings["UPLOAD_STORAGE_PATH"])
-        return {str(p.relative_to(root)): p.stat().st_size for p in root.rglob("*")
-                if p.is_file() and p.relative_to(root).parts[0] not in (".tmp", ".body")}
+        found = {}
+        for p in root.rglob("*"):
+            if p.relative_to(root).parts[0] in (".tmp", ".body"):
+                continue
+            try:
+                info = p.stat()
+            except FileNotFoundError:  # a job was quicker
+                continue
+            if stat.S_ISREG(info.st_mode):
+                found[str(p.relative_to(root))] = info.st_size
+        return found
 
     def left_overs(self):
         """Temporary files and spooled bodies."""
