@@ -49,7 +49,6 @@ struct Route {
   Access access;
   Result<Response> (*handler)(App&, const Context&);
 };
-std::span<const Route> all_routes();
 Evidence evidence_of(const Request& request);
 
 // Routes, answers and logs one request; the caller has a live exchange and finishes it.

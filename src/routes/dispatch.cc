@@ -53,10 +53,6 @@ Evidence evidence_of(const Request& request) {
           .uploader_id = request.header("HTTP_X_UPLOADER_ID")};
 }
 
-std::span<const Route> all_routes() {
-  return kRoutes;
-}
-
 // What the log line needs beyond the response.
 struct Dispatcher::Outcome {
   std::string_view route = "-";

@@ -63,6 +63,14 @@ Result<Sha256Digest> hash_range(const FileRange& bytes, int copy_to) {
   return hash.finish();
 }
 
+// Ours (32 hex digits) and those nginx gives bodies (10 digits).
+bool is_temporary_name(std::string_view name) {
+  const bool digits = std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const bool hex =
+      std::all_of(name.begin(), name.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return (name.size() == 10 && digits) || (name.size() == 32 && hex);
+}
+
 }  // namespace
 
 Status LocalStore::prepare() {
@@ -155,13 +163,6 @@ Status LocalStore::remove(const ObjectKey& key) {
   const std::string folder = path.substr(0, path.rfind('/'));
   if (folder.size() > root_.size() + 36 && parse_uuid(folder.substr(folder.size() - 36))) ::rmdir(folder.c_str());
   return Ok{};
-}
-
-bool is_temporary_name(std::string_view name) {
-  const bool digits = std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
-  const bool hex =
-      std::all_of(name.begin(), name.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-  return (name.size() == 10 && digits) || (name.size() == 32 && hex);
 }
 
 Result<std::size_t> sweep_old_files(const std::string& path, std::chrono::seconds age) {

@@ -42,9 +42,6 @@ class LocalStore final : public BlobStore {
   std::vector<std::string> folders_;
 };
 
-// Names of temporary files: ours (32 hex digits) and those nginx gives bodies (10 digits).
-bool is_temporary_name(std::string_view name);
-
 // Removes files with temporary names that nobody has touched for `age`: left by a process that was killed. Returns how
 // many. Errors   kNotFound no such folder.
 Result<std::size_t> sweep_old_files(const std::string& folder, std::chrono::seconds age);
