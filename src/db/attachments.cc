@@ -62,21 +62,20 @@ constexpr Statement kFindUnlinkedOfService{"find_unlinked_of_service",
 // stands beside its ticket. set_config is a row of its own in FROM, or an upload of many files would set it many times.
 constexpr Statement kPlanDeletions{
     "plan_deletions",
-    "INSERT INTO jobs (kind, payload, run_at)"
-    " SELECT 'delete_object', jsonb_build_object('store', $1::text, 'key', k.key), now() + $3::int8 * interval '1 "
-    "second'"
+    "INSERT INTO deletion_tickets (store, key, due_at)"
+    " SELECT $1::text, k.key, now() + $3::int8 * interval '1 second'"
     " FROM set_config('synchronous_commit', 'off', true) c, unnest($2::text[]) WITH ORDINALITY k (key, place)"
     " ORDER BY k.place RETURNING id"};
 
 constexpr Statement kHastenDeletions{"hasten_deletions",
-                                     "UPDATE jobs SET run_at = now() WHERE id = ANY ($1::int8[]) AND attempts = 0"};
+                                     "UPDATE deletion_tickets SET due_at = now() WHERE id = ANY ($1::int8[])"};
 constexpr Statement kNotify{"notify", "SELECT pg_notify('cloakroom_jobs', '')"};
 
-// A runner that is taking the job right now holds its row: the DELETE waits, sees attempts = 1 and leaves it, and the
-// whole statement is refused. The other way round the runner skips the locked row, and later finds none.
+// A runner that is making a job of the ticket right now holds its row: the DELETE waits, finds it gone, and the whole
+// statement is refused. The other way round the runner skips the locked row, and later finds none.
 constexpr Statement kCommitUpload{
     "commit_upload",
-    "WITH gone AS (DELETE FROM jobs WHERE id = ANY ($1::int8[]) AND attempts = 0 RETURNING 1),"
+    "WITH gone AS (DELETE FROM deletion_tickets WHERE id = ANY ($1::int8[]) RETURNING 1),"
     " complete AS (SELECT cloakroom_refuse_unless(count(*) = cardinality($1::int8[]),"
     " 'the upload took too long and was given up: send it again') FROM gone)"
     " INSERT INTO attachments (id, uploader_id, dialog_id, account_id, filename, mime_type, size_bytes, sha256, store, "
@@ -104,7 +103,7 @@ PgArray text_array(std::span<const std::string> values) {
 
 PgArray ticket_array(std::span<const DeletionTicket> tickets) {
   PgArray array(Element::kInt8, tickets.size());
-  for (const auto& ticket : tickets) array.int8(ticket.job_id);
+  for (const auto& ticket : tickets) array.int8(ticket.id);
   return array;
 }
 

@@ -2,8 +2,8 @@
 //
 // Source   sql/001_attachments.sql. Rules that must hold under concurrency (link, members, tickets) live there or in
 //          the statement itself, never between two statements of ours.
-// Tickets  a ticket is the row of a deletion job. It counts while nobody ever took the job (attempts = 0): once a
-//          runner did, the object may be gone, so the upload must fail, even if the runner died.
+// Tickets  a ticket counts while its row is there: the runner of jobs takes it away when it is due, and then the object
+//          may be gone, so the upload must fail.
 // Durable  a ticket may be lost when PostgreSQL's host crashes within about 0.6 s of it (synchronous_commit is off for
 //          that statement): at worst an object without a row, which an audit finds. Rows are always durable.
 #pragma once

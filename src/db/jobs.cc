@@ -17,21 +17,31 @@ constexpr Statement kClaim{"claim_jobs",
                            " RETURNING j.id, j.kind, j.payload::text, j.attempts, j.priority, j.run_at)"
                            " SELECT id, kind, payload, attempts FROM taken ORDER BY priority DESC, run_at, id"};
 
+// Before a claim: what uploads promised and did not keep becomes work. The table holds uploads under way and a few that
+// died, so it is read whole.
+constexpr Statement kCollectTickets{
+    "collect_tickets",
+    "WITH due AS (DELETE FROM deletion_tickets WHERE id IN"
+    " (SELECT id FROM deletion_tickets WHERE due_at <= now() FOR UPDATE SKIP LOCKED) RETURNING store, key)"
+    " INSERT INTO jobs (kind, payload)"
+    " SELECT 'delete_object', jsonb_build_object('store', store, 'key', key) FROM due"};
+
 constexpr Statement kComplete{"complete_jobs", "DELETE FROM jobs WHERE id = ANY ($1::int8[]) AND locked_by = $2::text"};
 
 constexpr Statement kFail{"fail_job",
                           "UPDATE jobs SET run_at = now() + $3::int8 * interval '1 millisecond', last_error = $4::text,"
                           " locked_until = NULL, locked_by = NULL WHERE id = $1::int8 AND locked_by = $2::text"};
 
-// attempts goes back too: nobody touched the object, so an upload that waits for this ticket is still good.
+// attempts goes back too: it counts how often the work was begun.
 constexpr Statement kRelease{"release_jobs",
                              "UPDATE jobs SET locked_until = NULL, locked_by = NULL, attempts = attempts - 1"
                              " WHERE id = ANY ($1::int8[]) AND locked_by = $2::text"};
 
-// How long until the next job comes due. What is due now and locked is found at the next time-out.
-constexpr Statement kNextDue{"next_job_due",
-                             "SELECT ceil(extract(epoch FROM run_at - clock_timestamp()) * 1000)::int8 FROM jobs"
-                             " WHERE run_at > now() ORDER BY run_at LIMIT 1"};
+// How long until the next job or ticket comes due. What is due now and locked is found at the next time-out.
+constexpr Statement kNextDue{
+    "next_job_due",
+    "SELECT ceil(extract(epoch FROM least((SELECT min(run_at) FROM jobs WHERE run_at > now()),"
+    " (SELECT min(due_at) FROM deletion_tickets WHERE due_at > now())) - clock_timestamp()) * 1000)::int8"};
 
 PgArray id_array(std::span<const std::int64_t> ids) {
   PgArray array(PgArray::Element::kInt8, ids.size());
@@ -53,6 +63,7 @@ Status PgJobQueue::listen() {
 
 Result<std::vector<Job>> PgJobQueue::claim(std::size_t most) {
   TRY(listen());
+  TRY(database_.run(kCollectTickets, Params{}));
   Params params;
   params.int8(static_cast<std::int64_t>(most)).text(runner_);
   params.int8(std::chrono::duration_cast<std::chrono::seconds>(kJobLease).count());
@@ -94,7 +105,7 @@ Status PgJobQueue::release(std::span<const std::int64_t> ids) {
 Result<QueueWait> PgJobQueue::wait(int stop_fd, std::chrono::milliseconds most) {
   TRY(listen());
   TRY_ASSIGN(const auto next, database_.run(kNextDue, Params{}));
-  if (next.rows() > 0)
+  if (!next.is_null(0, 0))
     most = std::clamp(std::chrono::milliseconds(next.integer(0, 0)), std::chrono::milliseconds(1), most);
   TRY_ASSIGN(const auto outcome, database_.wait(stop_fd, most));
   if (outcome == WaitOutcome::kStopped) return QueueWait::kStopped;

@@ -97,7 +97,7 @@ class Clock {
 
 // A stored object that shall be deleted unless the rows that need it are committed first.
 struct DeletionTicket {
-  std::int64_t job_id = 0;
+  std::int64_t id = 0;
 };
 
 struct ReadableAttachment {
@@ -115,16 +115,16 @@ struct LinkRequest {
 
 // The database. One statement a call, but for link().
 // Errors   kDatabase PostgreSQL is away or refused; nothing was changed, or (plan_deletion, commit_upload) at most a
-// deletion job.
+// ticket.
 class Rows {
  public:
   virtual ~Rows() = default;
   virtual Status ready() = 0;
 
-  // Before bytes are stored: jobs that will delete these objects after `grace`, one for each key, in order.
+  // Before bytes are stored: these objects will be deleted after `grace`; one ticket for each key, in order.
   virtual Result<std::vector<DeletionTicket>> plan_deletions(StoreKind store, std::span<const ObjectKey> keys,
                                                              std::chrono::seconds grace) = 0;
-  // The upload failed: let those jobs run now.
+  // The upload failed: let them be deleted now.
   virtual Status hasten_deletions(std::span<const DeletionTicket> tickets) = 0;
   // The commit point: all rows appear and all tickets vanish, or neither. kConflict when a ticket is gone already.
   virtual Status commit_upload(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) = 0;

@@ -26,6 +26,9 @@ class FcgiExchange final : public Exchange {
   Status write(std::span<const std::byte> bytes) override;
 
  private:
+  bool input_is_read();
+
+  bool input_ended_ = false;
   FCGX_Request request_{};
 };
 

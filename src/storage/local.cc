@@ -21,18 +21,23 @@ constexpr unsigned kFolderMode = 0700;
 constexpr unsigned kFileMode = 0600;
 constexpr std::uint64_t kWriteBackBytes = 8ULL << 20;  // ask the kernel to begin writing after this much
 
-// Removes a temporary name, also after its rename: rename(2) of two names of one file succeeds and leaves both, as when
-// a linked body is put a second time.
+// Removes a temporary name unless it was renamed.
 class TemporaryName {
  public:
   explicit TemporaryName(std::string path) : path_(std::move(path)) {}
-  ~TemporaryName() { ::unlink(path_.c_str()); }
+  ~TemporaryName() {
+    if (!renamed_) ::unlink(path_.c_str());
+  }
   TemporaryName(const TemporaryName&) = delete;
   TemporaryName& operator=(const TemporaryName&) = delete;
   const std::string& path() const { return path_; }
+  // Not for a linked body: rename(2) of two names of one file succeeds and leaves both, as when it is put a second
+  // time.
+  void renamed() { renamed_ = true; }
 
  private:
   std::string path_;
+  bool renamed_ = false;
 };
 
 // A hint only: file systems that cannot do it say so, and the fsync at the end does the work.
@@ -107,7 +112,9 @@ Result<Sha256Digest> LocalStore::put(const ObjectKey& key, const FileRange& byte
 Result<Sha256Digest> LocalStore::take(const ObjectKey& key, const FileRange& bytes) {
   TemporaryName temporary(temp_ + "/" + random_hex(16));
   Sha256Digest digest{};
+  bool linked = false;
   if (!bytes.path.empty() && ::link(std::string(bytes.path).c_str(), temporary.path().c_str()) == 0) {
+    linked = true;
     start_write_back(bytes.fd, 0, bytes.size);
     TRY_ASSIGN(digest, hash_range(bytes, -1));
     TRY(sync_file(bytes.fd, temporary.path()));
@@ -120,6 +127,7 @@ Result<Sha256Digest> LocalStore::take(const ObjectKey& key, const FileRange& byt
     TRY(sync_file(fd.get(), temporary.path()));
   }
   TRY(publish(temporary.path(), key));
+  if (!linked) temporary.renamed();
   return digest;
 }
 

@@ -46,7 +46,7 @@ inline std::string value(Database& database, const std::string& sql) {
 }
 
 inline void clear(Database& database) {
-  CHECK_OK(database.run_script("TRUNCATE attachments, dialog_members, dialogs; TRUNCATE jobs"));
+  CHECK_OK(database.run_script("TRUNCATE attachments, dialog_members, dialogs; TRUNCATE jobs, deletion_tickets"));
 }
 
 inline Uuid new_id() {

@@ -122,13 +122,40 @@ void urgent_jobs_come_first_then_the_longest_due_and_never_early_ones() {
 
 void a_released_job_is_as_if_never_taken() {
   World w;
+  w.add(1);
+  const auto taken = CHECK_OK(w.queue.claim(1));
+  CHECK_OK(w.queue.release(std::vector<std::int64_t>{taken[0].id}));
+  const auto again = CHECK_OK(w.queue.claim(1));
+  CHECK(again.size() == 1 && again[0].id == taken[0].id && again[0].attempts == 1);
+}
+
+void a_due_ticket_becomes_a_job_and_its_upload_is_refused() {
+  World w;
+  const auto a = upload(), b = upload();
+  const auto plan = [&](const Attachment& one, int grace) {
+    const std::vector<ObjectKey> keys{CHECK_OK(ObjectKey::parse(one.key))};
+    return CHECK_OK(w.rows.plan_deletions(one.store, keys, std::chrono::seconds(grace)));
+  };
+  const auto late = plan(a, 0), early = plan(b, 600);
+  const auto taken = CHECK_OK(w.queue.claim(10));
+  CHECK(taken.size() == 1 && taken[0].kind == "delete_object");
+  CHECK(taken[0].payload.find(a.key) != std::string::npos && taken[0].payload.find("local") != std::string::npos);
+  CHECK_ERR(w.rows.commit_upload(std::vector<Attachment>{a}, late), Errc::kConflict);
+  CHECK_OK(w.rows.commit_upload(std::vector<Attachment>{b}, early));
+}
+
+void a_ticket_whose_upload_is_committing_is_left_to_it() {
+  World w;
   const auto a = upload();
   const std::vector<ObjectKey> keys{CHECK_OK(ObjectKey::parse(a.key))};
   const auto tickets = CHECK_OK(w.rows.plan_deletions(a.store, keys, std::chrono::seconds(0)));
-  const auto taken = CHECK_OK(w.queue.claim(1));
-  CHECK_ERR(w.rows.commit_upload(std::vector<Attachment>{a}, tickets), Errc::kConflict);
-  CHECK_OK(w.queue.release(std::vector<std::int64_t>{taken[0].id}));
+  CHECK_OK(w.database.begin());
   CHECK_OK(w.rows.commit_upload(std::vector<Attachment>{a}, tickets));
+  Database other(options(w.database.schema()));
+  PgJobQueue queue(other, "runner-2");
+  CHECK(CHECK_OK(queue.claim(10)).empty());  // and does not wait
+  CHECK_OK(w.database.commit());
+  CHECK(CHECK_OK(queue.claim(10)).empty());
 }
 
 void a_batch_is_done_and_gone_a_failure_comes_back_later_with_its_reason() {
@@ -259,6 +286,8 @@ int main() {
       CASE(a_claimed_job_is_nobody_elses_until_its_lease_is_over),
       CASE(urgent_jobs_come_first_then_the_longest_due_and_never_early_ones),
       CASE(a_released_job_is_as_if_never_taken),
+      CASE(a_due_ticket_becomes_a_job_and_its_upload_is_refused),
+      CASE(a_ticket_whose_upload_is_committing_is_left_to_it),
       CASE(a_batch_is_done_and_gone_a_failure_comes_back_later_with_its_reason),
       CASE(a_job_of_an_unknown_kind_is_kept_for_later),
       CASE(two_runners_share_the_work_and_no_job_is_handled_twice),

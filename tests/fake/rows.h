@@ -24,7 +24,7 @@ class FakeRows final : public Rows {
   };
   Failures failures;
   std::vector<Attachment> attachments;
-  std::map<std::int64_t, Deletion> deletions;  // by job
+  std::map<std::int64_t, Deletion> deletions;  // by ticket
   std::set<std::pair<std::string, std::string>> members;
 
   Status ready() override { return failures.enter("ready"); }
@@ -34,8 +34,8 @@ class FakeRows final : public Rows {
     TRY(failures.enter("plan_deletions"));
     std::vector<DeletionTicket> tickets;
     for (const ObjectKey& key : keys) {
-      tickets.push_back({++last_job_});
-      deletions.insert({last_job_, {store, key.str(), grace}});
+      tickets.push_back({++last_ticket_});
+      deletions.insert({last_ticket_, {store, key.str(), grace}});
     }
     return tickets;
   }
@@ -43,7 +43,7 @@ class FakeRows final : public Rows {
   Status hasten_deletions(std::span<const DeletionTicket> tickets) override {
     TRY(failures.enter("hasten_deletions"));
     for (const DeletionTicket& ticket : tickets) {
-      const auto found = deletions.find(ticket.job_id);
+      const auto found = deletions.find(ticket.id);
       if (found != deletions.end()) found->second.grace = std::chrono::seconds(0);
     }
     return Ok{};
@@ -51,9 +51,9 @@ class FakeRows final : public Rows {
 
   Status commit_upload(std::span<const Attachment> made, std::span<const DeletionTicket> tickets) override {
     TRY(failures.enter("commit_upload"));
-    const auto held = [this](const DeletionTicket& ticket) { return deletions.contains(ticket.job_id); };
+    const auto held = [this](const DeletionTicket& ticket) { return deletions.contains(ticket.id); };
     if (!std::all_of(tickets.begin(), tickets.end(), held)) return refuse(Errc::kConflict, "the upload took too long");
-    for (const DeletionTicket& ticket : tickets) deletions.erase(ticket.job_id);
+    for (const DeletionTicket& ticket : tickets) deletions.erase(ticket.id);
     attachments.insert(attachments.end(), made.begin(), made.end());
     return Ok{};
   }
@@ -162,7 +162,7 @@ class FakeRows final : public Rows {
     return Ok{};
   }
 
-  std::int64_t last_job_ = 0;
+  std::int64_t last_ticket_ = 0;
 };
 
 }  // namespace cloakroom::fake

@@ -228,8 +228,9 @@ class Stack:
         return self.sql("SELECT key FROM attachments WHERE id = %s", attachment["id"])[0][0]
 
     def planned(self):
-        """Keys that a job will delete."""
-        return {key for (key,) in self.sql("SELECT payload->>'key' FROM jobs WHERE kind = 'delete_object'")}
+        """Keys that a job or a ticket will delete."""
+        return {key for (key,) in self.sql("SELECT payload->>'key' FROM jobs WHERE kind = 'delete_object'"
+                                           " UNION SELECT key FROM deletion_tickets")}
 
     def objects(self):
         """key -> bytes length of what lies in the store."""

@@ -62,9 +62,14 @@ class Uploads:
             assert answer.status == 200 and answer.body == data, f"an upload answered with 201 is lost: {answer}"
 
 
+def end_grace(stack):
+    stack.sql("UPDATE deletion_tickets SET due_at = now(); UPDATE jobs SET run_at = now();"
+              " SELECT pg_notify('cloakroom_jobs', '')")
+
+
 def finish_jobs(stack):
     """As if the grace of unfinished uploads were over: then the store holds exactly what has rows."""
-    stack.sql("UPDATE jobs SET run_at = now(); SELECT pg_notify('cloakroom_jobs', '')")
+    end_grace(stack)
     wait_until(lambda: not stack.planned(), 20, "all jobs are done")
     assert set(stack.objects()) == set(stack.rows())
 
@@ -83,8 +88,9 @@ def assert_clear(answer, status, name):
 def test_kill_9_in_the_middle_of_50_uploads_leaves_no_row_without_bytes_and_no_bytes_without_a_job(new_stack, where):
     stack = new_stack(stack={"s3": where == "s3"}, WORKERS=4)
     stack.put(b"first")  # the bucket is ready
-    refused = 0
-    for _ in range(100 if SOAK else 2):
+    refused, rounds, end = 0, 0, time.monotonic() + (180 if SOAK else 0)
+    while rounds < 2 or time.monotonic() < end:
+        rounds += 1
         with Uploads(stack, threads=10, size=500_000, count=50) as uploads:
             for done in (5, 18, 30):  # so many are through, the others wait or are under way
                 wait_until(lambda: len(uploads.kept) + len(uploads.refused) >= done, 60)
@@ -134,7 +140,7 @@ def test_an_upload_slower_than_its_grace_is_refused_and_leaves_nothing(new_stack
     thread.start()
     wait_until(lambda: stack.objects(), 10, "the bytes are stored")
     # its ticket falls due while the row is not there yet: the job takes the bytes
-    stack.sql("UPDATE jobs SET run_at = now(); SELECT pg_notify('cloakroom_jobs', '')")
+    end_grace(stack)
     wait_until(lambda: not stack.objects(), 10, "the job removed them")
     lock.rollback()
     thread.join()
