@@ -232,9 +232,14 @@ void CurlClient::configure(const HttpCall& call, Transfer& transfer, const curl_
 
   if (call.method == "HEAD") {
     curl_easy_setopt(h, CURLOPT_NOBODY, 1L);
-  } else if (call.method == "PUT") {
-    curl_easy_setopt(h, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(h, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(transfer.body_size()));
+  } else if (call.method == "PUT" || call.method == "POST") {
+    if (call.method == "PUT") {
+      curl_easy_setopt(h, CURLOPT_UPLOAD, 1L);
+      curl_easy_setopt(h, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(transfer.body_size()));
+    } else {
+      curl_easy_setopt(h, CURLOPT_POST, 1L);
+      curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(transfer.body_size()));
+    }
     curl_easy_setopt(h, CURLOPT_READFUNCTION, &CurlClient::on_read);
     curl_easy_setopt(h, CURLOPT_READDATA, &transfer);
     curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, &CurlClient::on_seek);
@@ -258,6 +263,7 @@ Result<HttpAnswer> CurlClient::perform(const HttpCall& call) {
   };
   // libcurl would ask "100-continue" for more than 1 MiB and then wait a second for stores that do not answer it.
   add("Expect:");
+  add("Content-Type:");  // libcurl would call a POST a form; a type of ours comes after this and wins
   for (const StoreHeader& h : call.headers) add(h.name + ": " + h.value);
 
   Transfer transfer{call, socket_};

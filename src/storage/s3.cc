@@ -19,11 +19,6 @@ bool succeeded(const HttpAnswer& answer) {
   return answer.status >= 200 && answer.status < 300;
 }
 
-bool is_plain_ascii(std::string_view text) {
-  return !has_control(text) &&
-         std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 Result<Sha256Digest> hash_range(const FileRange& range) {
   Sha256 hash;
   for (std::uint64_t done = 0; done < range.size;) {
@@ -92,76 +87,37 @@ class RangeSink final : public ByteSink {
 }  // namespace
 
 Result<std::unique_ptr<S3Store>> S3Store::make(const S3Options& options, const Clock& clock) {
-  if (options.access_key_id.empty() || options.secret_access_key.empty()) {
-    return Error{Errc::kInvalid, "cannot use S3: access key id or secret access key is empty"};
-  }
-  if (!is_plain_ascii(options.access_key_id) || !is_plain_ascii(options.session_token)) {
-    return Error{Errc::kInvalid, "cannot use S3: credentials are not plain ASCII"};
-  }
-  S3BucketName name{options.endpoint, options.region, options.bucket, options.addressing};
-  Places places;
-  TRY_ASSIGN(places.internal, locate_bucket(name));
-  if (!options.public_endpoint.empty()) name.endpoint = options.public_endpoint;
-  TRY_ASSIGN(places.browser, locate_bucket(name));
-  name.endpoint = options.endpoint;
-  name.addressing = S3Addressing::kPath;
-  TRY_ASSIGN(places.creation, locate_bucket(name));
-  return std::unique_ptr<S3Store>(new S3Store(options, clock, std::move(places)));
-}
-
-S3Store::S3Store(const S3Options& options, const Clock& clock, Places places)
-    : options_(options),
-      clock_(clock),
-      credentials_{options.access_key_id, options.secret_access_key, options.session_token},
-      region_(options.region.empty() ? kDefaultRegion : options.region),
-      internal_(std::move(places.internal)),
-      browser_(std::move(places.browser)),
-      creation_(std::move(places.creation)),
-      curl_(options.connect_timeout) {}
-
-Result<HttpCall> S3Store::signed_call(Request request) {
-  request.headers.insert(request.headers.begin(), {"Host", request.location.host});
-  const SignInput input{request.method, request.path, "", request.headers, request.payload_hash, clock_.now()};
-  TRY_ASSIGN(StoreHeaders added, sign_headers(input, signing()));
-  HttpCall call;
-  call.method = request.method;
-  call.url = request.location.base() + request.path;
-  call.headers = std::move(request.headers);
-  call.headers.insert(call.headers.end(), std::make_move_iterator(added.begin()), std::make_move_iterator(added.end()));
-  call.timeout = options_.small_call_timeout;
-  return call;
+  TRY_ASSIGN(auto client, S3Client::make(options, clock));
+  return std::unique_ptr<S3Store>(new S3Store(std::move(client)));
 }
 
 Result<HttpAnswer> S3Store::head_bucket(std::chrono::milliseconds timeout) {
-  TRY_ASSIGN(HttpCall call, signed_call({"HEAD", internal_, internal_.path("")}));
-  call.timeout = timeout;
-  return curl_.perform(call);
+  return client_->call({.method = "HEAD", .timeout = timeout});
 }
 
 Result<HttpAnswer> S3Store::create_bucket(bool with_region) {
-  const std::string xml = with_region ? create_bucket_xml(options_.region) : std::string();
+  const std::string xml = with_region ? create_bucket_xml(client_->options().region) : std::string();
   const std::string hash = hex_encode(sha256(xml));
-  Request request{"PUT", creation_, creation_.path_prefix, {}, hash};
+  S3Request request{.method = "PUT", .payload_hash = hash, .text = xml, .path_style = true};
   if (with_region) request.headers.push_back({"Content-Type", "application/xml"});
-  TRY_ASSIGN(HttpCall call, signed_call(std::move(request)));
-  call.text = xml;
-  return curl_.perform(call);
+  return client_->call(request);
 }
 
 Status S3Store::ready() {
-  TRY_ASSIGN(const HttpAnswer answer, head_bucket(options_.ready_timeout));
+  TRY_ASSIGN(const HttpAnswer answer, head_bucket(client_->options().ready_timeout));
   if (succeeded(answer)) return Ok{};
   Error error = s3_error("HEAD", answer);
-  if (error.code == Errc::kNotFound) error = Error{Errc::kStore, "bucket '" + options_.bucket + "' does not exist"};
+  if (error.code == Errc::kNotFound)
+    error = Error{Errc::kStore, "bucket '" + client_->options().bucket + "' does not exist"};
   return error;
 }
 
 Status S3Store::prepare() {
-  TRY_ASSIGN(const HttpAnswer found, head_bucket(options_.small_call_timeout));
+  TRY_ASSIGN(const HttpAnswer found, head_bucket(client_->options().small_call_timeout));
   if (succeeded(found)) return Ok{};
   if (found.status != 404) return s3_error("HEAD", found);
 
-  const bool with_region = !options_.region.empty() && options_.region != kDefaultRegion;
+  const bool with_region = !client_->options().region.empty() && client_->options().region != kDefaultRegion;
   TRY_ASSIGN(HttpAnswer created, create_bucket(with_region));
   const std::string code = succeeded(created) ? std::string() : s3_error_code(created);
   // Ceph takes only names of its own zone groups, Garage and MinIO only their own region; all take no body.
@@ -177,17 +133,15 @@ Result<Sha256Digest> S3Store::put(const ObjectKey& key, const FileRange& bytes, 
   if (bytes.size > limits::kS3SinglePutBytes) return Error{Errc::kTooLarge, "cannot upload: larger than one PutObject"};
   TRY_ASSIGN(const Sha256Digest digest, hash_range(bytes));
   const std::string hash = hex_encode(digest);
-  Request request{"PUT", internal_, internal_.path(key.str()), {}, hash};
+  S3Request request{
+      .method = "PUT", .key = key.str(), .payload_hash = hash, .file = &bytes, .timeout = std::chrono::milliseconds(0)};
   // Without a type some stores guess one from the content.
   TRY(add_header(request.headers, "Content-Type",
                  meta.content_type.empty() ? "application/octet-stream" : meta.content_type));
   TRY(add_header(request.headers, "Content-Disposition", meta.content_disposition));
   TRY(add_header(request.headers, "Cache-Control", meta.cache_control));
   TRY(add_header(request.headers, "x-amz-meta-attachment-id", meta.attachment_id));
-  TRY_ASSIGN(HttpCall call, signed_call(std::move(request)));
-  call.file = &bytes;
-  call.timeout = std::chrono::milliseconds(0);
-  TRY_ASSIGN(const HttpAnswer answer, curl_.perform(call));
+  TRY_ASSIGN(const HttpAnswer answer, client_->call(request));
   if (succeeded(answer)) return digest;
   Error error = s3_error("PUT", answer);
   if (error.code == Errc::kNotFound) error.code = Errc::kStore;  // nothing is looked for by a PUT
@@ -195,8 +149,7 @@ Result<Sha256Digest> S3Store::put(const ObjectKey& key, const FileRange& bytes, 
 }
 
 Result<ObjectInfo> S3Store::head(const ObjectKey& key) {
-  TRY_ASSIGN(const HttpCall call, signed_call({"HEAD", internal_, internal_.path(key.str())}));
-  TRY_ASSIGN(const HttpAnswer answer, curl_.perform(call));
+  TRY_ASSIGN(const HttpAnswer answer, client_->call({.method = "HEAD", .key = key.str()}));
   if (!succeeded(answer)) return s3_error("HEAD", answer);
   const auto size = parse_u64(answer.header("content-length"));
   if (!size) return Error{Errc::kStore, "store answered HEAD without a length"};
@@ -211,14 +164,14 @@ Status S3Store::get(const ObjectKey& key, const ByteRange& range, ByteSink& sink
   RangeSink wanted(range, sink);
   for (unsigned resumes = 0;; ++resumes) {
     const std::uint64_t begun_at = wanted.next();
-    Request request{"GET", internal_, internal_.path(key.str())};
+    S3Request request{.method = "GET",
+                      .key = key.str(),
+                      .sink = &wanted,
+                      .accept_body = [&wanted](const HttpAnswer& answer) { return wanted.accept(answer); },
+                      .timeout = std::chrono::milliseconds(0)};
     request.headers.push_back({"Range", "bytes=" + range_text(wanted.next(), wanted.end())});
     if (resumes > 0) request.headers.push_back({"If-Match", wanted.etag()});
-    TRY_ASSIGN(HttpCall call, signed_call(std::move(request)));
-    call.sink = &wanted;
-    call.accept_body = [&wanted](const HttpAnswer& answer) { return wanted.accept(answer); };
-    call.timeout = std::chrono::milliseconds(0);
-    Result<HttpAnswer> answer = curl_.perform(call);
+    Result<HttpAnswer> answer = client_->call(request);
     if (answer && !succeeded(*answer)) return s3_error("GET", *answer);
     if (wanted.next() == wanted.end()) return Ok{};
     Error error =
@@ -230,38 +183,41 @@ Status S3Store::get(const ObjectKey& key, const ByteRange& range, ByteSink& sink
 }
 
 Status S3Store::remove(const ObjectKey& key) {
-  TRY_ASSIGN(const HttpCall call, signed_call({"DELETE", internal_, internal_.path(key.str())}));
-  TRY_ASSIGN(const HttpAnswer answer, curl_.perform(call));
+  TRY_ASSIGN(const HttpAnswer answer, client_->call({.method = "DELETE", .key = key.str()}));
   if (succeeded(answer)) return Ok{};
   Error error = s3_error("DELETE", answer);
   if (error.code == Errc::kNotFound) return Ok{};
   return error;
 }
 
-Result<std::string> S3Store::presign_path(const ObjectKey& key, const PresignRequest& request) {
+namespace {
+
+Result<PresignInput> presign_input(const ObjectKey& key, const PresignRequest& request) {
   if (request.method != "GET" && request.method != "HEAD")
     return Error{Errc::kInvalid, "cannot presign: neither GET nor HEAD"};
-  std::string query;
-  const auto add = [&query](std::string_view name, std::string_view value) {
-    if (!value.empty()) query.append(query.empty() ? "" : "&").append(name).append("=").append(percent_encode(value));
-  };
   if (!is_plain_ascii(request.content_disposition) || !is_plain_ascii(request.content_type)) {
     return Error{Errc::kInvalid, "cannot presign: an override is not plain ASCII"};
   }
+  PresignInput input{
+      .method = request.method, .key = key.str(), .expires = request.expires, .for_browser = request.for_browser};
+  const auto add = [&query = input.query](std::string_view name, std::string_view value) {
+    if (!value.empty()) query.append(query.empty() ? "" : "&").append(name).append("=").append(percent_encode(value));
+  };
   add("response-content-disposition", request.content_disposition);
   add("response-content-type", request.content_type);
-  const S3Location& location = request.for_browser ? browser_ : internal_;
-  const StoreHeaders headers{{"Host", location.host}};
-  std::string path = location.path(key.str());
-  const SignInput input{request.method, path, query, headers, kUnsignedPayload, clock_.now()};
-  TRY_ASSIGN(const std::string signed_query, presign_query(input, signing(), request.expires));
-  path.append("?").append(signed_query);
-  return path;
+  return input;
+}
+
+}  // namespace
+
+Result<std::string> S3Store::presign_path(const ObjectKey& key, const PresignRequest& request) {
+  TRY_ASSIGN(const PresignInput input, presign_input(key, request));
+  return client_->presign_path(input);
 }
 
 Result<std::string> S3Store::presign(const ObjectKey& key, const PresignRequest& request) {
-  TRY_ASSIGN(const std::string path, presign_path(key, request));
-  return (request.for_browser ? browser_ : internal_).base() + path;
+  TRY_ASSIGN(const PresignInput input, presign_input(key, request));
+  return client_->presign_url(input);
 }
 
 }  // namespace cloakroom

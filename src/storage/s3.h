@@ -14,28 +14,11 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "domain/ports.h"
-#include "storage/curl.h"
-#include "storage/s3_endpoint.h"
-#include "storage/sigv4.h"
+#include "storage/s3_client.h"
 
 namespace cloakroom {
-
-struct S3Options {
-  std::string endpoint;         // empty = AWS in `region`
-  std::string public_endpoint;  // for browsers; empty = the same
-  std::string region;           // empty = us-east-1
-  std::string bucket;
-  std::string access_key_id;
-  std::string secret_access_key;
-  std::string session_token;  // empty = none
-  S3Addressing addressing = S3Addressing::kAuto;
-  std::chrono::milliseconds connect_timeout{3000};
-  std::chrono::milliseconds small_call_timeout{15000};
-  std::chrono::milliseconds ready_timeout{2500};
-};
 
 class S3Store final : public BlobStore, public Presigner {
  public:
@@ -54,34 +37,15 @@ class S3Store final : public BlobStore, public Presigner {
   Result<std::string> presign(const ObjectKey& key, const PresignRequest& request) override;
   // The same without scheme and host, for a proxy that holds the connection itself and sends host() as Host.
   Result<std::string> presign_path(const ObjectKey& key, const PresignRequest& request);
-  const std::string& host() const { return internal_.host; }
+  const std::string& host() const { return client_->internal().host; }
 
  private:
-  struct Request {
-    std::string_view method;
-    const S3Location& location;
-    std::string path;
-    StoreHeaders headers = {};  // signed with host and the signer's own
-    std::string_view payload_hash = kEmptyPayloadHash;
-  };
-  struct Places {
-    S3Location internal, browser, creation;  // creation is always in path style
-  };
+  explicit S3Store(std::unique_ptr<S3Client> client) : client_(std::move(client)) {}
 
-  S3Store(const S3Options& options, const Clock& clock, Places places);
-
-  Result<HttpCall> signed_call(Request request);
-  SigningContext signing() { return {credentials_, region_, keys_}; }
   Result<HttpAnswer> head_bucket(std::chrono::milliseconds timeout);
   Result<HttpAnswer> create_bucket(bool with_region);
 
-  S3Options options_;
-  const Clock& clock_;
-  Credentials credentials_;
-  std::string region_;
-  S3Location internal_, browser_, creation_;
-  SigningKeyCache keys_;
-  CurlClient curl_;
+  std::unique_ptr<S3Client> client_;
 };
 
 }  // namespace cloakroom

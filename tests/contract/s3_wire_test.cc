@@ -230,12 +230,12 @@ void a_bucket_is_made_with_the_region_and_once_more_without_it() {
           answer("200 OK", "", ""), answer("200 OK", "", "")},
          "eu-west-1");
   CHECK_OK(w.store->prepare());
-  CHECK_EQ(w.server.requests().at(0).substr(0, 13), "HEAD /files/ ");
+  CHECK_EQ(w.server.requests().at(0).substr(0, 12), "HEAD /files ");
   CHECK_EQ(w.server.requests().at(1).substr(0, 11), "PUT /files ");
   CHECK(w.request_has(1, "<LocationConstraint>eu-west-1</LocationConstraint>"));
   CHECK_EQ(w.server.requests().at(2).substr(0, 11), "PUT /files ");
   CHECK(w.request_has(2, "\r\nContent-Length: 0\r\n"));
-  CHECK_EQ(w.server.requests().at(3).substr(0, 13), "HEAD /files/ ");
+  CHECK_EQ(w.server.requests().at(3).substr(0, 12), "HEAD /files ");
 }
 
 void a_bucket_in_the_default_region_is_made_without_a_body() {
