@@ -57,4 +57,16 @@ Error s3_error(std::string_view method, const HttpAnswer& answer) {
   return error;
 }
 
+Status check_result(std::string_view method, const HttpAnswer& answer, const char* root) {
+  if (answer.status < 200 || answer.status > 299) return s3_error(method, answer);
+  const Result<std::string> found = xml_root(answer.body);
+  if (found && *found == root) return Ok{};
+  const std::string code = s3_error_code(answer);
+  Error error{Errc::kStore, "store answered " + std::to_string(answer.status), {}, true};
+  error.detail.append(" to ").append(method);
+  error.detail.append(code.empty() ? " with an unreadable result" : " with the error " + code);
+  error.throttled = holds(kThrottlingCodes, code);
+  return error;
+}
+
 }  // namespace cloakroom

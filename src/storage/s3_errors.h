@@ -15,6 +15,9 @@
 namespace cloakroom {
 
 Error s3_error(std::string_view method, const HttpAnswer& answer);
+// For calls whose 200 may still report a failure (CopyObject, CompleteMultipartUpload, DeleteObjects): a success only
+// with 2xx and a whole XML document whose root is `root`. 2xx with anything else counts as a 500: retryable.
+Status check_result(std::string_view method, const HttpAnswer& answer, const char* root);
 // The <Code> of an error answer; empty when it has no readable body (HEAD never has one).
 std::string s3_error_code(const HttpAnswer& answer);
 

@@ -5,12 +5,27 @@
 
 namespace cloakroom {
 
-Result<S3ErrorBody> parse_s3_error(std::string_view xml) {
-  pugi::xml_document document;
+namespace {
+
+Status load(pugi::xml_document& document, std::string_view xml) {
   // parse_doctype stays off: pugixml skips a DTD and never expands entities of its own.
   constexpr unsigned kOptions = pugi::parse_escapes | pugi::parse_cdata | pugi::parse_trim_pcdata | pugi::parse_eol;
   const pugi::xml_parse_result parsed = document.load_buffer(xml.data(), xml.size(), kOptions);
   if (!parsed) return Error{Errc::kInvalid, std::string("cannot read the store's answer: ") + parsed.description()};
+  return Ok{};
+}
+
+}  // namespace
+
+Result<std::string> xml_root(std::string_view xml) {
+  pugi::xml_document document;
+  TRY(load(document, xml));
+  return std::string(document.document_element().name());
+}
+
+Result<S3ErrorBody> parse_s3_error(std::string_view xml) {
+  pugi::xml_document document;
+  TRY(load(document, xml));
   const pugi::xml_node root = document.child("Error");
   if (!root) return Error{Errc::kInvalid, "cannot read the store's answer: no <Error> element"};
   return S3ErrorBody{root.child_value("Code"), root.child_value("Message"), root.child_value("Region")};

@@ -20,6 +20,9 @@ struct S3ErrorBody {
 
 Result<S3ErrorBody> parse_s3_error(std::string_view xml);
 
+// The name of the root element of a whole document ("Error", "CopyObjectResult"). kInvalid when it is cut or no XML.
+Result<std::string> xml_root(std::string_view xml);
+
 // The body of CreateBucket. `region` is [a-z0-9-].
 std::string create_bucket_xml(std::string_view region);
 

@@ -114,6 +114,23 @@ void a_bucket_is_made_with_its_region() {
   CHECK(xml.find("<LocationConstraint>eu-west-1</LocationConstraint>") != std::string::npos);
 }
 
+void a_result_is_one_only_with_its_root_element() {
+  HttpAnswer answer{.status = 200,
+                    .headers = {},
+                    .body = "  <?xml version=\"1.0\"?><CopyObjectResult><ETag>x</ETag></CopyObjectResult>"};
+  CHECK_OK(check_result("PUT", answer, "CopyObjectResult"));
+  for (const char* body : {"", "<CopyObjectResult><ETag>", "<Error><Code>InternalError</Code></Error>", "fine"}) {
+    answer.body = body;
+    const auto failed = check_result("PUT", answer, "CopyObjectResult");
+    CHECK(!failed && failed.error().code == Errc::kStore && failed.error().retryable);
+  }
+  answer.body = "<Error><Code>SlowDown</Code></Error>";
+  CHECK(check_result("PUT", answer, "CopyObjectResult").error().throttled);
+  answer.status = 403;
+  answer.body = "<Error><Code>AccessDenied</Code></Error>";
+  CHECK(!check_result("PUT", answer, "CopyObjectResult").error().retryable);
+}
+
 }  // namespace
 
 int main() {
@@ -132,6 +149,7 @@ int main() {
       CASE(a_wrong_region_is_named),
       CASE(a_hostile_code_cannot_break_a_log_line),
       CASE(a_bucket_is_made_with_its_region),
+      CASE(a_result_is_one_only_with_its_root_element),
   };
   return RUN_TESTS("s3_xml", tests);
 }
