@@ -64,3 +64,13 @@ def form(files=(), fields=None, boundary=BOUNDARY):
         out += (f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{quoted(name)}"\r\n'
                 f"Content-Type: {kind}\r\n\r\n").encode() + data + b"\r\n"
     return out + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+
+
+def fastcgi_request(variables):
+    """The records of one FastCGI request without a body, as nginx sends them."""
+    def record(kind, content=b""):
+        return bytes((1, kind, 0, 1)) + len(content).to_bytes(2, "big") + b"\0\0" + content
+    def sized(text):
+        return (len(text) | 1 << 31).to_bytes(4, "big")
+    pairs = b"".join(sized(name) + sized(value) + name.encode() + value.encode() for name, value in variables.items())
+    return record(1, b"\0\1\0\0\0\0\0\0") + record(4, pairs) + record(4) + record(5)

@@ -153,7 +153,7 @@ def test_an_upload_slower_than_its_grace_is_refused_and_leaves_nothing(new_stack
 
 @pytest.mark.parametrize("how", ["fast", "immediate"])
 def test_postgres_stopped_and_started_under_load_gives_503_and_loses_nothing(new_stack, own_postgres, how):
-    stack = new_stack(stack={"database": own_postgres.new_database()})
+    stack = new_stack(stack={"database": own_postgres.new_database()}, MAX_REQUESTS=0)  # nobody leaves by age
     pids, rounds = stack.worker_children(), 10 if SOAK else 2
     before = stack.upload(b"from before")
     with Uploads(stack) as uploads:

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from http_client import form
+from http_client import fastcgi_request, form
 from processes import AS_USER, Process, as_user, children, is_alive, own, wait_until
 from servers import connect
 from stack import MIB, PLAIN_LOCATION, SECRET, SERVICE_TOKEN, token
@@ -167,6 +167,24 @@ def test_max_requests_recycles_children_without_a_failed_request(new_stack):
     assert set(load.answers) == {200}, {a: load.answers.count(a) for a in set(load.answers)}
     assert not before & set(stack.worker_children())
     assert "child.died" not in stack.log()
+
+
+def test_a_front_end_that_is_slow_to_hang_up_does_not_hold_a_child(new_stack):
+    stack = new_stack(WORKERS=1)
+    asked = fastcgi_request({"REQUEST_METHOD": "GET", "REQUEST_URI": "/healthz", "SERVER_PROTOCOL": "HTTP/1.1"})
+    kept = []
+    begun = time.monotonic()
+    for _ in range(3):
+        front = socket.socket(socket.AF_UNIX)
+        front.connect(stack.settings["FASTCGI_SOCKET"])
+        front.settimeout(5)
+        front.sendall(asked)
+        answer = b""
+        while block := front.recv(65536):
+            answer += block
+        assert b"Status: 200" in answer
+        kept.append(front)  # our end stays open
+    assert time.monotonic() - begun < 1.5, "the child waited for each of them to close"
 
 
 # --- other ways to start it -------------------------------------------------------------------------------------------
