@@ -122,6 +122,7 @@ RUN_PACKAGES := g++ make pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev l
   libsystemd-dev libpugixml-dev libmagic-dev libexpected-dev nginx postgresql curl ca-certificates util-linux
 CHECK_PACKAGES := libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw systemd procps wrk strace \
   python3 python3-pytest python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
+BENCH_PACKAGES := awscli
 deps:
 	$(Q)tests/install-packages $(RUN_PACKAGES)
 check-deps:
@@ -145,6 +146,7 @@ soak: export SOAK = 1
 soak: system
 	@$(MAKE) bench
 bench: check-deps stage
+	$(Q)tests/install-packages $(BENCH_PACKAGES)
 	$(Q)tests/bench/run
 
 FUZZ_SECONDS ?= 60

@@ -3,6 +3,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from processes import ROOT, USER, Process, as_user, children, free_port, own, wa
 
 WORKERS = 4  # children of the product, processes of the floor
 POSTGRES = HERE.parent / "servers/postgres"
+CEPH = HERE.parent / "servers/ceph-s3"
 
 # Same file, same parameters, same temporary folders as the product's own include: only the worker differs.
 NGINX = """{user}
@@ -76,6 +78,14 @@ SERVER = """server {{
     location / {{ return 404; }}
   }}
 """
+
+
+def answers(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    except OSError:
+        return False
 
 
 class Product:
@@ -140,21 +150,36 @@ class Stage:
 
         self.product = Product(self, "default", {})
         self.products = [self.product]
-        if os.environ.get("S3_ENDPOINT"):
-            s3 = {k: v for k, v in os.environ.items() if k.startswith("S3_")}
-            self.s3 = Product(self, "s3", {"STORAGE": "s3", "S3_BUCKET": "cloakroom-bench", **s3})
-            (self.dir / "nginx/cache-s3").mkdir()
-            own(self.dir / "nginx/cache-s3")
-            self.products.append(self.s3)
-        else:
-            self.s3 = None
         self.product.tool("migrate")
         self.token = self.product.tool("token", "alice", "--ttl", "86400")
-        for product in self.products:
-            product.start()
+        self.product.start()
         jobs = Process([self.app / "bin/cloakroom", "jobs"], self.product.env, self.dir / "log/jobs.log")
         self.running.append(jobs)
         self.start_nginx()
+
+    def start_s3(self):
+        """A store and a pool of workers for each way to deliver from it; late, so that they disturb nobody else."""
+        if os.environ.get("S3_ENDPOINT"):
+            settings = {k: v for k, v in os.environ.items() if k.startswith("S3_")}
+        else:
+            done = subprocess.run([CEPH, "start", self.dir / "ceph", str(free_port()), str(free_port())],
+                                  capture_output=True, text=True, timeout=180)
+            if done.returncode != 0:
+                raise RuntimeError(f"Ceph: {done.stderr.strip()}")
+            settings = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+        pools = {}
+        for delivery in ("proxy", "stream", "redirect"):
+            pools[delivery] = Product(self, f"s3-{delivery}", {"STORAGE": "s3", "S3_BUCKET": "cloakroom-bench",
+                                                               "DELIVERY": delivery, **settings})
+            (self.dir / f"nginx/cache-s3-{delivery}").mkdir()
+            own(self.dir / f"nginx/cache-s3-{delivery}")
+            pools[delivery].start()
+        self.products += pools.values()
+        self.write_nginx()
+        self.nginx.send(signal.SIGHUP)
+        for product in pools.values():
+            wait_until(lambda one=product: answers(one.port), 20, "nginx took the new configuration")
+        return pools
 
     def postgres(self, command):
         done = subprocess.run([POSTGRES, command, self.dir / "postgres"], capture_output=True, text=True, timeout=120)
@@ -178,8 +203,7 @@ class Stage:
         self.running.append(self.floor)
         wait_until(lambda: len(children(self.floor.pid)) == WORKERS or not self.floor.running(), 10)
 
-    def start_nginx(self):
-        self.beside_port = free_port()
+    def write_nginx(self):
         include = f"{self.dir}/nginx"
         config = NGINX.format(
             user=f"user {USER};" if ROOT else "", dir=self.dir, beside_port=self.beside_port,
@@ -188,6 +212,10 @@ class Stage:
             servers="".join(SERVER.format(port=p.port, include=f"{include}/{p.name}-server.conf")
                             for p in self.products))
         (self.dir / "nginx/nginx.conf").write_text(config)
+
+    def start_nginx(self):
+        self.beside_port = free_port()
+        self.write_nginx()
         words = ["/usr/sbin/nginx", "-p", self.dir / "nginx", "-e", self.dir / "log/nginx-error.log",
                  "-c", self.dir / "nginx/nginx.conf"]
         self.nginx = Process(words, {"PATH": "/usr/sbin:/usr/bin"}, self.dir / "log/nginx.log", privileged=True)
@@ -201,6 +229,8 @@ class Stage:
             process.stop(signal.SIGTERM)
         if (self.dir / "postgres").exists():
             self.postgres("stop")
+        if (self.dir / "ceph").exists():
+            subprocess.run([CEPH, "stop", self.dir / "ceph"], check=False, timeout=60)
         # The only mass deletion, at the very end: after one, ext4 makes files four to five times slower for minutes.
         shutil.rmtree(self.dir, ignore_errors=True)
         shutil.rmtree(self.sockets, ignore_errors=True)
