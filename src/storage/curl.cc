@@ -250,6 +250,7 @@ void CurlClient::configure(const HttpCall& call, Transfer& transfer, const curl_
   } else if (call.method != "GET") {
     BUG("HTTP method without a rule");
   }
+  if (call.stall.count() > 0) curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, static_cast<long>(call.stall.count()));
   if (call.sink != nullptr) curl_easy_setopt(h, CURLOPT_BUFFERSIZE, static_cast<long>(limits::kCopyBufferBytes));
 }
 

@@ -46,9 +46,10 @@ struct HttpCall {
   std::string_view method;  // GET, HEAD, PUT, POST or DELETE
   std::string url;          // percent-encoded; sent as it stands
   StoreHeaders headers;
-  const FileRange* file = nullptr;                            // body of a PUT or POST
-  std::string_view text = {};                                 // the same when there is no file
-  ByteSink* sink = nullptr;                                   // gets the body of a 2xx answer
+  const FileRange* file = nullptr;  // body of a PUT or POST
+  std::string_view text = {};       // the same when there is no file
+  std::chrono::seconds stall{};     // another patience with a transfer that stands still; 0 = the usual 30 s
+  ByteSink* sink = nullptr;         // gets the body of a 2xx answer
   std::function<Status(const HttpAnswer&)> accept_body = {};  // asked once, before the sink gets its first byte
   std::chrono::milliseconds timeout{15000};  // of the whole call; 0: none, but a stalled transfer is still given up
 };

@@ -62,6 +62,7 @@ Result<HttpAnswer> S3Client::call(const S3Request& request) {
   call.url = place.base() + path + (request.query.empty() ? "" : "?" + request.query);
   call.file = request.file;
   call.text = request.text;
+  call.stall = request.stall;
   call.sink = request.sink;
   call.accept_body = request.accept_body;
   call.timeout = request.timeout.value_or(options_.small_call_timeout);

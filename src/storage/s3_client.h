@@ -41,6 +41,7 @@ struct S3Request {
   std::string_view payload_hash = kEmptyPayloadHash;
   const FileRange* file = nullptr;  // body of a PUT
   std::string_view text = {};       // body of a PUT or POST when there is no file
+  std::chrono::seconds stall{};     // see HttpCall
   ByteSink* sink = nullptr;         // gets the body of a 2xx answer
   std::function<Status(const HttpAnswer&)> accept_body = {};
   std::optional<std::chrono::milliseconds> timeout = {};  // none = small_call_timeout; 0 = only stalls are given up
