@@ -59,15 +59,20 @@ class CurlClient {
   explicit CurlClient(std::chrono::milliseconds connect_timeout);
   CurlClient(const CurlClient&) = delete;
   CurlClient& operator=(const CurlClient&) = delete;
+  ~CurlClient();
 
   Result<HttpAnswer> perform(const HttpCall& call);
 
  private:
+  friend class CurlParallel;
   struct Socket {
     curl_socket_t fd = CURL_SOCKET_BAD;  // of the connection in use; known to libcurl's callbacks only
   };
   struct Transfer;
 
+  // perform() in two: begin(), whatever makes libcurl run the handle, end() with its outcome. `call` lives until then.
+  void begin(const HttpCall& call);
+  Result<HttpAnswer> end(CURLcode code);
   void configure(const HttpCall& call, Transfer& transfer, const curl_slist* headers);
 
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* transfer) noexcept;
@@ -81,7 +86,9 @@ class CurlClient {
   std::chrono::milliseconds connect_timeout_;
   Socket socket_;
   char error_text_[CURL_ERROR_SIZE] = {};
-  CurlEasy handle_;  // last: its end closes the connection, which tells socket_
+  CurlList headers_;                    // of the exchange under way
+  std::unique_ptr<Transfer> transfer_;  // the same; its address is known to libcurl
+  CurlEasy handle_;                     // last: its end closes the connection, which tells socket_
 };
 
 // `text` is libcurl's error buffer; empty means the code's own words.

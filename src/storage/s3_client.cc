@@ -50,6 +50,11 @@ S3Client::S3Client(const S3Options& options, const Clock& clock, Places places)
       curl_(options.connect_timeout) {}
 
 Result<HttpAnswer> S3Client::call(const S3Request& request) {
+  TRY_ASSIGN(const HttpCall call, sign(request));
+  return curl_.perform(call);
+}
+
+Result<HttpCall> S3Client::sign(const S3Request& request) {
   const S3Location& place = request.path_style ? creation_ : internal_;
   const std::string path = path_of(place, request.key);
   HttpCall call;
@@ -66,7 +71,7 @@ Result<HttpAnswer> S3Client::call(const S3Request& request) {
   call.sink = request.sink;
   call.accept_body = request.accept_body;
   call.timeout = request.timeout.value_or(options_.small_call_timeout);
-  return curl_.perform(call);
+  return call;
 }
 
 Result<std::string> S3Client::presign_path(const PresignInput& input) {

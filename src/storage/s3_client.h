@@ -12,9 +12,11 @@
 #include <string>
 #include <string_view>
 
+#include "base/limits.h"
 #include "domain/ports.h"
 #include "storage/curl.h"
 #include "storage/s3_endpoint.h"
+#include "storage/s3_part_rules.h"
 #include "storage/sigv4.h"
 
 namespace cloakroom {
@@ -31,6 +33,8 @@ struct S3Options {
   std::chrono::milliseconds connect_timeout{3000};
   std::chrono::milliseconds small_call_timeout{15000};
   std::chrono::milliseconds ready_timeout{2500};
+  S3PartRules parts = {};
+  std::uint64_t multipart_from_bytes = limits::kS3MultipartBytes;  // larger files go in parts
 };
 
 struct S3Request {
@@ -63,6 +67,8 @@ class S3Client {
   static Result<std::unique_ptr<S3Client>> make(const S3Options& options, const Clock& clock);
 
   Result<HttpAnswer> call(const S3Request& request);
+  // The signed call, for whoever sends it himself (CurlParallel). It borrows from the request what HttpCall borrows.
+  Result<HttpCall> sign(const S3Request& request);
   // "/bucket/key?X-Amz-..." without scheme and host. No round trip.
   Result<std::string> presign_path(const PresignInput& input);
   Result<std::string> presign_url(const PresignInput& input);

@@ -21,14 +21,6 @@
 
 namespace cloakroom {
 
-// What a store demands of parts. The defaults suit every store known to speak S3.
-struct S3PartRules {
-  std::uint64_t least_bytes = 5ULL << 20;  // of every part but the last
-  std::uint64_t most_bytes = 5ULL << 30;
-  unsigned most_parts = 1000;  // Swift and Scaleway; others take 10000
-  bool equal_sizes = true;     // all but the last; R2 insists
-};
-
 // The id of a new upload. `headers` are the object's: Content-Type, Cache-Control, x-amz-meta-*. Not to be repeated
 // without need: an upload whose id was lost stays until it is swept.
 Result<std::string> create_multipart(S3Client& client, std::string_view key, StoreHeaders headers);

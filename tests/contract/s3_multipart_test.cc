@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "storage/s3.h"
 #include "store_suite.h"
 
 using namespace cloakroom;         // NOLINT: a test
@@ -128,6 +129,22 @@ void left_overs_are_listed_with_key_id_and_time_over_pages() {
   CHECK_EQ(all_uploads("").size(), 1U);
 }
 
+void a_large_file_is_stored_in_parts_and_comes_back_whole() {
+  const auto store = CHECK_OK(S3Store::make(options(), kClock));
+  const std::string bytes = pattern((64U << 20) + 12345);
+  const TempFile file(bytes);
+  const ObjectKey key = fresh_key();
+  CHECK_EQ(hex_encode(CHECK_OK(store->put(key, file.whole(), text_meta()))), hex_encode(sha256(bytes)));
+  const HttpAnswer head = CHECK_OK(client().call({.method = "HEAD", .key = key.str()}));
+  CHECK(head.header("etag").find("-5\"") != std::string_view::npos);  // of five parts
+  CHECK_EQ(head.header("content-type"), text_meta().content_type);
+  check_bytes(get_range(*store, key, {0, bytes.size()}), bytes);
+  check_bytes(get_range(*store, key, {(16U << 20) - 3, 6}), bytes.substr((16U << 20) - 3, 6));  // over the seam
+  CHECK_OK(store->put(key, file.whole(), text_meta()));                                         // again: the same end
+  CHECK_OK(store->remove(key));
+  CHECK(all_uploads(key.str()).empty());
+}
+
 }  // namespace
 
 int main() {
@@ -139,6 +156,7 @@ int main() {
       CASE(parts_in_any_order_become_one_object_with_its_headers),
       CASE(an_aborted_upload_leaves_nothing_and_cannot_be_completed),
       CASE(a_wrong_etag_is_refused),
+      CASE(a_large_file_is_stored_in_parts_and_comes_back_whole),
       CASE(left_overs_are_listed_with_key_id_and_time_over_pages),
   };
   return RUN_TESTS("s3_multipart", tests);
