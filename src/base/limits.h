@@ -36,8 +36,12 @@ inline constexpr std::size_t kKeyBytes = 1024;        // S3 allows no more
 inline constexpr std::size_t kKeySegmentBytes = 255;  // NAME_MAX
 
 // S3
-inline constexpr std::size_t kS3ErrorBodyBytes = 64 * 1024;     // an XML error is a few hundred bytes
-inline constexpr std::size_t kS3HeaderBytes = 64 * 1024;        // response header block
-inline constexpr std::uint64_t kS3SinglePutBytes = 5ULL << 30;  // one PutObject
+inline constexpr std::size_t kS3ErrorBodyBytes = 64 * 1024;      // an XML error is a few hundred bytes
+inline constexpr std::size_t kS3HeaderBytes = 64 * 1024;         // response header block
+inline constexpr std::uint64_t kS3SinglePutBytes = 5ULL << 30;   // one PutObject
+inline constexpr std::uint64_t kS3MultipartBytes = 64ULL << 20;  // smaller files go in one PutObject
+inline constexpr std::uint64_t kS3PartBytes = 16ULL << 20;       // of one part, unless that makes too many
+inline constexpr unsigned kS3PartsInFlight = 4;                  // of one upload; each has a send buffer of 256 KiB
+inline constexpr std::size_t kS3UploadListBytes = 1024 * 1024;   // one page of unfinished uploads, 200 with long keys
 
 }  // namespace cloakroom::limits

@@ -106,6 +106,8 @@ void CurlClient::drop_connection() {
   if (!handle_) BUG("libcurl gives no handle");
 }
 
+CurlClient::~CurlClient() = default;
+
 std::size_t CurlClient::on_header(char* data, std::size_t size, std::size_t count, void* context) noexcept {
   auto& transfer = *static_cast<Transfer*>(context);
   acknowledge_at_once(transfer.socket.fd);
@@ -254,12 +256,13 @@ void CurlClient::configure(const HttpCall& call, Transfer& transfer, const curl_
   } else if (call.method != "GET") {
     BUG("HTTP method without a rule");
   }
+  if (call.stall.count() > 0) curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, static_cast<long>(call.stall.count()));
   if (call.sink != nullptr) curl_easy_setopt(h, CURLOPT_BUFFERSIZE, static_cast<long>(limits::kCopyBufferBytes));
 }
 
-Result<HttpAnswer> CurlClient::perform(const HttpCall& call) {
-  CurlList list;
-  const auto add = [&list](const std::string& line) {
+void CurlClient::begin(const HttpCall& call) {
+  headers_.reset();
+  const auto add = [&list = headers_](const std::string& line) {
     curl_slist* grown = curl_slist_append(list.get(), line.c_str());
     if (grown == nullptr) BUG("out of memory");
     (void)list.release();
@@ -269,16 +272,24 @@ Result<HttpAnswer> CurlClient::perform(const HttpCall& call) {
   add("Expect:");
   add("Content-Type:");  // libcurl would call a POST a form; a type of ours comes after this and wins
   for (const StoreHeader& h : call.headers) add(h.name + ": " + h.value);
+  transfer_.reset(new Transfer{call, socket_});
+  configure(call, *transfer_, headers_.get());
+}
 
-  Transfer transfer{call, socket_};
-  configure(call, transfer, list.get());
-  const CURLcode code = curl_easy_perform(handle_.get());
+Result<HttpAnswer> CurlClient::end(CURLcode code) {
+  const std::unique_ptr<Transfer> ended = std::move(transfer_);
+  Transfer& transfer = *ended;
   if (transfer.failure) return std::move(*transfer.failure);
   // A store that refuses an upload early answers and closes: the answer says more than the broken pipe.
   const bool refused_early = (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) && transfer.answer.status >= 400;
   if (code != CURLE_OK && !refused_early && !transfer.answer.is_cut) return curl_error(code, error_text_);
   if (transfer.to_sink() && !transfer.accept()) return std::move(*transfer.failure);
   return std::move(transfer.answer);
+}
+
+Result<HttpAnswer> CurlClient::perform(const HttpCall& call) {
+  begin(call);
+  return end(curl_easy_perform(handle_.get()));
 }
 
 }  // namespace cloakroom

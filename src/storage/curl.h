@@ -47,9 +47,10 @@ struct HttpCall {
   std::string_view method;  // GET, HEAD, PUT, POST or DELETE
   std::string url;          // percent-encoded; sent as it stands
   StoreHeaders headers;
-  const FileRange* file = nullptr;                            // body of a PUT or POST
-  std::string_view text = {};                                 // the same when there is no file
-  ByteSink* sink = nullptr;                                   // gets the body of a 2xx answer
+  const FileRange* file = nullptr;  // body of a PUT or POST
+  std::string_view text = {};       // the same when there is no file
+  std::chrono::seconds stall{};     // another patience with a transfer that stands still; 0 = the client's own
+  ByteSink* sink = nullptr;         // gets the body of a 2xx answer
   std::function<Status(const HttpAnswer&)> accept_body = {};  // asked once, before the sink gets its first byte
   std::chrono::milliseconds timeout{15000};  // of the whole call; 0: none, but a stalled transfer is still given up
   std::size_t body_limit = limits::kS3ErrorBodyBytes;  // of a body that is not for the sink
@@ -65,17 +66,22 @@ class CurlClient {
   explicit CurlClient(const CurlTimes& times);
   CurlClient(const CurlClient&) = delete;
   CurlClient& operator=(const CurlClient&) = delete;
+  ~CurlClient();
 
   Result<HttpAnswer> perform(const HttpCall& call);
   // The next call makes a new connection, to a freshly resolved address.
   void drop_connection();
 
  private:
+  friend class CurlParallel;
   struct Socket {
     curl_socket_t fd = CURL_SOCKET_BAD;  // of the connection in use; known to libcurl's callbacks only
   };
   struct Transfer;
 
+  // perform() in two: begin(), whatever makes libcurl run the handle, end() with its outcome. `call` lives until then.
+  void begin(const HttpCall& call);
+  Result<HttpAnswer> end(CURLcode code);
   void configure(const HttpCall& call, Transfer& transfer, const curl_slist* headers);
 
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* transfer) noexcept;
@@ -89,7 +95,9 @@ class CurlClient {
   CurlTimes times_;
   Socket socket_;
   char error_text_[CURL_ERROR_SIZE] = {};
-  CurlEasy handle_;  // last: its end closes the connection, which tells socket_
+  CurlList headers_;                    // of the exchange under way
+  std::unique_ptr<Transfer> transfer_;  // the same; its address is known to libcurl
+  CurlEasy handle_;                     // last: its end closes the connection, which tells socket_
 };
 
 // `text` is libcurl's error buffer; empty means the code's own words.

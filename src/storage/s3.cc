@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "storage/s3_errors.h"
+#include "storage/s3_parts.h"
 #include "storage/s3_xml.h"
 
 namespace cloakroom {
@@ -130,17 +131,24 @@ Status S3Store::prepare() {
 }
 
 Result<Sha256Digest> S3Store::put(const ObjectKey& key, const FileRange& bytes, const ObjectMeta& meta) {
+  StoreHeaders headers;
+  // Without a type some stores guess one from the content.
+  TRY(add_header(headers, "Content-Type", meta.content_type.empty() ? "application/octet-stream" : meta.content_type));
+  TRY(add_header(headers, "Content-Disposition", meta.content_disposition));
+  TRY(add_header(headers, "Cache-Control", meta.cache_control));
+  TRY(add_header(headers, "x-amz-meta-attachment-id", meta.attachment_id));
+  if (bytes.size > client_->options().multipart_from_bytes) {
+    return put_parts(*client_, {.key = key.str(), .headers = headers, .bytes = bytes});
+  }
   if (bytes.size > limits::kS3SinglePutBytes) return Error{Errc::kTooLarge, "cannot upload: larger than one PutObject"};
   TRY_ASSIGN(const Sha256Digest digest, hash_range(bytes));
   const std::string hash = hex_encode(digest);
-  S3Request request{
-      .method = "PUT", .key = key.str(), .payload_hash = hash, .file = &bytes, .timeout = std::chrono::milliseconds(0)};
-  // Without a type some stores guess one from the content.
-  TRY(add_header(request.headers, "Content-Type",
-                 meta.content_type.empty() ? "application/octet-stream" : meta.content_type));
-  TRY(add_header(request.headers, "Content-Disposition", meta.content_disposition));
-  TRY(add_header(request.headers, "Cache-Control", meta.cache_control));
-  TRY(add_header(request.headers, "x-amz-meta-attachment-id", meta.attachment_id));
+  const S3Request request{.method = "PUT",
+                          .key = key.str(),
+                          .headers = std::move(headers),
+                          .payload_hash = hash,
+                          .file = &bytes,
+                          .timeout = std::chrono::milliseconds(0)};
   TRY_ASSIGN(const HttpAnswer answer, client_->call(request));
   if (succeeded(answer)) return digest;
   Error error = s3_error("PUT", answer);

@@ -124,6 +124,11 @@ void S3Client::move_to(const std::string& region) {
 }
 
 Result<HttpAnswer> S3Client::attempt(const S3Request& request, TimePoint signed_at) {
+  TRY_ASSIGN(const HttpCall call, sign(request, signed_at));
+  return curl_.perform(call);
+}
+
+Result<HttpCall> S3Client::sign(const S3Request& request, TimePoint signed_at) {
   const S3Location& place = request.path_style ? creation_ : internal_;
   const std::string path = path_of(place, request.key);
   HttpCall call;
@@ -136,11 +141,12 @@ Result<HttpAnswer> S3Client::attempt(const S3Request& request, TimePoint signed_
   call.url = place.base() + path + (request.query.empty() ? "" : "?" + request.query);
   call.file = request.file;
   call.text = request.text;
+  call.stall = request.stall;
   call.sink = request.sink;
   call.accept_body = request.accept_body;
   call.body_limit = request.body_limit;
   call.timeout = request.timeout.value_or(options_.small_call_timeout);
-  return curl_.perform(call);
+  return call;
 }
 
 Result<std::string> S3Client::presign_path(const PresignInput& input) {

@@ -13,9 +13,11 @@
 #include <string>
 #include <string_view>
 
+#include "base/limits.h"
 #include "domain/ports.h"
 #include "storage/curl.h"
 #include "storage/s3_endpoint.h"
+#include "storage/s3_part_rules.h"
 #include "storage/sigv4.h"
 
 namespace cloakroom {
@@ -33,6 +35,8 @@ struct S3Options {
   std::chrono::milliseconds small_call_timeout{15000};
   std::chrono::milliseconds ready_timeout{2500};
   std::chrono::seconds stall_timeout{30};  // a body below 1 KiB/s for so long is given up
+  S3PartRules parts = {};
+  std::uint64_t multipart_from_bytes = limits::kS3MultipartBytes;  // larger files go in parts
 };
 
 struct S3Request {
@@ -43,6 +47,7 @@ struct S3Request {
   std::string_view payload_hash = kEmptyPayloadHash;
   const FileRange* file = nullptr;  // body of a PUT
   std::string_view text = {};       // body of a PUT or POST when there is no file
+  std::chrono::seconds stall{};     // see HttpCall
   ByteSink* sink = nullptr;         // gets the body of a 2xx answer
   std::function<Status(const HttpAnswer&)> accept_body = {};
   std::optional<std::chrono::milliseconds> timeout = {};  // none = small_call_timeout; 0 = only stalls are given up
@@ -67,6 +72,8 @@ class S3Client {
   // Signed and sent once; again when the refusal taught a region or a time (s3_correction.h): a region once in the
   // client's life, the time once in a call, so at most three attempts. The sink has got nothing before the last.
   Result<HttpAnswer> call(const S3Request& request);
+  // The signed call, for whoever sends it himself (CurlParallel). It borrows from the request what HttpCall borrows.
+  Result<HttpCall> sign(const S3Request& request) { return sign(request, now()); }
   // "/bucket/key?X-Amz-..." without scheme and host. No round trip.
   Result<std::string> presign_path(const PresignInput& input);
   Result<std::string> presign_url(const PresignInput& input);
@@ -85,6 +92,7 @@ class S3Client {
   S3Client(const S3Options& options, const Clock& clock, Places places);
   static Result<Places> locate(const S3Options& options);
   SigningContext signing() { return {credentials_, region_, keys_}; }
+  Result<HttpCall> sign(const S3Request& request, TimePoint signed_at);
   Result<HttpAnswer> attempt(const S3Request& request, TimePoint signed_at);
   bool learn_region(const S3Request& request, const HttpAnswer& refusal);
   void move_to(const std::string& region);

@@ -1,7 +1,11 @@
-// s3_xml.cc — reads S3 error documents with pugixml.
+// s3_xml.cc — reads and writes the XML of S3 with pugixml.
 #include "storage/s3_xml.h"
 
+#include <algorithm>
+#include <ctime>
 #include <pugixml.hpp>
+
+#include "base/encode.h"
 
 namespace cloakroom {
 
@@ -35,6 +39,79 @@ std::string create_bucket_xml(std::string_view region) {
   std::string xml = "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>";
   xml.append(region).append("</LocationConstraint></CreateBucketConfiguration>");
   return xml;
+}
+
+namespace {
+
+Error no_element(const char* name) {
+  return Error{Errc::kInvalid, std::string("cannot read the store's answer: no <") + name + ">"};
+}
+
+// 2026-01-31T09:30:00.123Z, with or without a fraction; the fraction is dropped.
+Result<TimePoint> parse_time(const std::string& text) {
+  std::tm t{};
+  const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &t);
+  if (rest == nullptr || (*rest != '.' && *rest != 'Z')) return no_element("time");
+  return TimePoint{std::chrono::seconds(::timegm(&t))};
+}
+
+// encoding-type=url is form encoding: '+' is a space.
+Result<std::string> decode_key(std::string text, bool encoded) {
+  if (!encoded) return text;
+  std::replace(text.begin(), text.end(), '+', ' ');
+  return percent_decode(text);
+}
+
+struct StringWriter final : pugi::xml_writer {
+  std::string text;
+  void write(const void* data, std::size_t size) override { text.append(static_cast<const char*>(data), size); }
+};
+
+}  // namespace
+
+Result<std::string> parse_upload_id(std::string_view xml) {
+  pugi::xml_document document;
+  TRY(load(document, xml));
+  std::string id = document.child("InitiateMultipartUploadResult").child_value("UploadId");
+  if (id.empty()) return no_element("UploadId");
+  return id;
+}
+
+std::string complete_multipart_xml(std::span<const S3Part> parts) {
+  pugi::xml_document document;
+  pugi::xml_node root = document.append_child("CompleteMultipartUpload");
+  root.append_attribute("xmlns").set_value("http://s3.amazonaws.com/doc/2006-03-01/");
+  for (const S3Part& part : parts) {
+    pugi::xml_node node = root.append_child("Part");
+    node.append_child("PartNumber").text().set(part.number);
+    node.append_child("ETag").text().set(part.etag.c_str());
+  }
+  StringWriter out;
+  document.save(out, "", pugi::format_raw | pugi::format_no_declaration);
+  return std::move(out.text);
+}
+
+Result<S3UploadPage> parse_upload_page(std::string_view xml) {
+  pugi::xml_document document;
+  TRY(load(document, xml));
+  const pugi::xml_node root = document.child("ListMultipartUploadsResult");
+  if (!root) return no_element("ListMultipartUploadsResult");
+  const bool encoded = std::string_view(root.child_value("EncodingType")) == "url";
+  S3UploadPage page;
+  for (const pugi::xml_node node : root.children("Upload")) {
+    S3Upload upload;
+    TRY_ASSIGN(upload.key, decode_key(node.child_value("Key"), encoded));
+    upload.id = node.child_value("UploadId");
+    TRY_ASSIGN(upload.initiated, parse_time(node.child_value("Initiated")));
+    if (upload.key.empty() || upload.id.empty()) return no_element("UploadId");
+    page.uploads.push_back(std::move(upload));
+  }
+  page.truncated = std::string_view(root.child_value("IsTruncated")) == "true";
+  if (page.truncated) {
+    TRY_ASSIGN(page.next_key, decode_key(root.child_value("NextKeyMarker"), encoded));
+    page.next_id = root.child_value("NextUploadIdMarker");
+  }
+  return page;
 }
 
 }  // namespace cloakroom
