@@ -158,4 +158,17 @@ Result<std::string> S3Client::presign_url(const PresignInput& input) {
   return (input.for_browser ? browser_ : internal_).base() + path;
 }
 
+Result<PostForm> S3Client::presign_post(const PostInput& input) {
+  const PostPolicyInput policy{.bucket = options_.bucket,
+                               .key = input.key,
+                               .content_type = input.content_type,
+                               .min_bytes = input.min_bytes,
+                               .max_bytes = input.max_bytes,
+                               .expires = input.expires,
+                               .now = clock_.now(),
+                               .extra = input.extra};
+  TRY_ASSIGN(FormFields fields, post_policy_form(policy, signing()));
+  return PostForm{browser_.base() + path_of(browser_, ""), std::move(fields)};
+}
+
 }  // namespace cloakroom

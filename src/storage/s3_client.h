@@ -15,6 +15,7 @@
 
 #include "domain/ports.h"
 #include "storage/curl.h"
+#include "storage/post_policy.h"
 #include "storage/s3_endpoint.h"
 #include "storage/sigv4.h"
 
@@ -59,6 +60,19 @@ struct PresignInput {
   bool for_browser = false;  // the public endpoint instead of the internal one
 };
 
+struct PostInput {
+  std::string_view key;
+  std::string_view content_type;
+  std::uint64_t min_bytes = 0, max_bytes = 0;
+  std::chrono::seconds expires{};
+  StoreHeaders extra = {};  // more form fields
+};
+
+struct PostForm {
+  std::string url;
+  FormFields fields;  // in this order, then the file
+};
+
 class S3Client {
  public:
   // kInvalid when endpoint, region, bucket or credentials cannot be right. No round trip.
@@ -70,6 +84,8 @@ class S3Client {
   // "/bucket/key?X-Amz-..." without scheme and host. No round trip.
   Result<std::string> presign_path(const PresignInput& input);
   Result<std::string> presign_url(const PresignInput& input);
+  // A form for browsers, at the public endpoint. No round trip. The store must know POST policies.
+  Result<PostForm> presign_post(const PostInput& input);
 
   const S3Options& options() const { return options_; }
   const std::string& region() const { return region_; }              // learnt or as configured
