@@ -140,7 +140,7 @@ std::string cors_xml(std::span<const S3CorsRule> rules) {
 
 Result<std::vector<S3CorsRule>> parse_cors(std::string_view xml) {
   pugi::xml_document document;
-  TRY(load_xml(document, xml));
+  TRY(load_xml(document, xml, XmlBlanks::kKept));
   const pugi::xml_node root = document.child("CORSConfiguration");
   if (!root) return wrong_document("CORSConfiguration");
   std::vector<S3CorsRule> rules;
@@ -184,7 +184,7 @@ Result<std::vector<S3LifecycleRule>> parse_lifecycle(std::string_view xml) {
   static constexpr std::array<std::string_view, 6> kKnown{"ID",     "Prefix",     "Filter",
                                                           "Status", "Expiration", "AbortIncompleteMultipartUpload"};
   pugi::xml_document document;
-  TRY(load_xml(document, xml));
+  TRY(load_xml(document, xml, XmlBlanks::kKept));
   const pugi::xml_node root = document.child("LifecycleConfiguration");
   if (!root) return wrong_document("LifecycleConfiguration");
   std::vector<S3LifecycleRule> rules;
