@@ -61,9 +61,10 @@ int run_jobs(bool once) {
   Database database(database_options(*config, "cloakroom-jobs"));
   PgJobQueue queue(database, std::to_string(::getpid()) + "-" + random_hex(8));
   Sweeper sweeper(*config);
-  const JobHandlers handlers{
-      {"delete_object", delete_object_handler([&](StoreKind kind) { return stores->all().by_kind(kind); })}};
-  Runner runner(queue, handlers, {.housekeeping = [&] { sweeper.sweep_when_due(); }});
+  const JobHandlers handlers{};
+  const JobGroupHandlers together{
+      {"delete_object", delete_objects_handler([&](StoreKind kind) { return stores->all().by_kind(kind); })}};
+  Runner runner(queue, handlers, {.together = together, .housekeeping = [&] { sweeper.sweep_when_due(); }});
   if (!once) {
     log(Level::kInfo, "jobs.ready", {{"pid", ::getpid()}});
     runner.run(stop.get());

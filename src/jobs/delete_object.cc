@@ -1,7 +1,9 @@
-// delete_object.cc — payload to key, key to store, store.remove().
+// delete_object.cc — payloads to keys, keys to stores, store.remove_many().
 #include "jobs/delete_object.h"
 
+#include <map>
 #include <utility>
+#include <vector>
 
 #include "base/json.h"
 
@@ -32,14 +34,35 @@ Result<Target> parse_payload(const std::string& payload) {
 
 }  // namespace
 
-JobHandler delete_object_handler(StoreOfKind store_of_kind) {
-  return [stores = std::move(store_of_kind)](const Job& job) -> Status {
-    TRY_ASSIGN(const auto target, parse_payload(job.payload));
-    BlobStore* store = stores(target.store);
-    if (store == nullptr) {
-      return Error{Errc::kInternal, "the store '" + std::string(to_string(target.store)) + "' is not configured here"};
+JobGroupHandler delete_objects_handler(StoreOfKind store_of_kind) {
+  return [stores = std::move(store_of_kind)](std::span<const Job> jobs) {
+    struct Share {
+      std::vector<std::size_t> places;
+      std::vector<ObjectKey> keys;
+    };
+    std::map<StoreKind, Share> shares;
+    std::vector<Status> outcomes(jobs.size(), Status(Ok{}));
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      auto target = parse_payload(jobs[i].payload);
+      if (!target) {
+        outcomes[i] = target.error();
+        continue;
+      }
+      Share& share = shares[target->store];
+      share.places.push_back(i);
+      share.keys.push_back(std::move(target->key));
     }
-    return store->remove(target.key);
+    for (const auto& [kind, share] : shares) {
+      BlobStore* store = stores(kind);
+      if (store == nullptr) {
+        const Error away{Errc::kInternal, "the store '" + std::string(to_string(kind)) + "' is not configured here"};
+        for (const std::size_t place : share.places) outcomes[place] = away;
+        continue;
+      }
+      std::vector<Status> removed = store->remove_many(share.keys);
+      for (std::size_t i = 0; i < removed.size(); ++i) outcomes[share.places[i]] = std::move(removed[i]);
+    }
+    return outcomes;
   };
 }
 

@@ -16,6 +16,7 @@ namespace cloakroom {
 // The store of a kind, or nullptr where it is not configured.
 using StoreOfKind = std::function<BlobStore*(StoreKind)>;
 
-JobHandler delete_object_handler(StoreOfKind store_of_kind);
+// All jobs of a batch go to each store in one call, and so in few requests.
+JobGroupHandler delete_objects_handler(StoreOfKind store_of_kind);
 
 }  // namespace cloakroom

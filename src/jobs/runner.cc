@@ -65,10 +65,33 @@ Status Runner::run_job(const Job& job) {
       handler != handlers_.end()
           ? handler->second(job)
           : Status(Error{Errc::kInternal, "no handler for this kind of job: is a newer cloakroom also running?"});
-  const auto ms = std::chrono::duration_cast<milliseconds>(Clock::now() - begin).count();
+  return note(job, outcome, std::chrono::duration_cast<milliseconds>(Clock::now() - begin));
+}
+
+Result<std::size_t> Runner::run_together(std::vector<Job>& jobs, std::size_t first) {
+  const auto handler = options_.together.find(jobs[first].kind);
+  if (handler == options_.together.end()) return std::size_t{0};
+  const auto begin = jobs.begin() + static_cast<std::ptrdiff_t>(first);
+  const auto end = std::stable_partition(begin, jobs.end(), [&](const Job& job) { return job.kind == handler->first; });
+  const std::span<const Job> same(begin, end);
+  const auto begun = Clock::now();
+  const std::vector<Status> outcomes = handler->second(same);
+  if (outcomes.size() != same.size()) BUG("a handler of many jobs did not answer for each");
+  const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - begun);
+  Status noted = Ok{};
+  for (std::size_t i = 0; i < same.size(); ++i) {  // all of them: what is done must not be forgotten
+    Status one = note(same[i], outcomes[i], took);
+    if (!one) noted = std::move(one);
+  }
+  TRY(noted);
+  return same.size();
+}
+
+Status Runner::note(const Job& job, const Status& outcome, milliseconds took) {
   if (outcome) {
     done_.push_back(job.id);
-    log(Level::kInfo, "job.done", {{"kind", job.kind}, {"id", job.id}, {"attempts", job.attempts}, {"ms", ms}});
+    log(Level::kInfo, "job.done",
+        {{"kind", job.kind}, {"id", job.id}, {"attempts", job.attempts}, {"ms", took.count()}});
     return Ok{};
   }
   const auto again_in = retry_delay(job.attempts, options_.chance());
@@ -76,7 +99,7 @@ Status Runner::run_job(const Job& job) {
       {{"kind", job.kind},
        {"id", job.id},
        {"attempts", job.attempts},
-       {"ms", ms},
+       {"ms", took.count()},
        {"again_in_ms", again_in.count()},
        {"detail", outcome.error().detail}});
   return queue_.fail(job.id, again_in, plain(outcome.error().detail));
@@ -91,14 +114,16 @@ Status Runner::settle() {
 Result<std::size_t> Runner::run_batch(int stop_fd) {
   TRY(settle());  // what the last batch could not report
   const auto lease_begin = Clock::now();
-  TRY_ASSIGN(const auto jobs, queue_.claim(options_.batch_jobs));
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
+  TRY_ASSIGN(auto jobs, queue_.claim(options_.batch_jobs));
+  for (std::size_t i = 0; i < jobs.size();) {
     if (is_stopped(stop_fd, milliseconds(0)) || Clock::now() - lease_begin > kJobLease / 2) {
       TRY(settle());
       TRY(queue_.release(ids_from(jobs, i)));
       return i;
     }
-    TRY(run_job(jobs[i]));
+    TRY_ASSIGN(const std::size_t together, run_together(jobs, i));
+    if (together == 0) TRY(run_job(jobs[i]));
+    i += std::max<std::size_t>(together, 1);
   }
   TRY(settle());
   return jobs.size();

@@ -1,7 +1,8 @@
 // runner.h — takes jobs in batches, runs the handler of each kind, and sleeps when there are none.
 //
-// Stop     when `stop_fd` becomes readable: the job in hand is finished, the others of the batch go back untouched.
-// Retry    a failed job comes again after 5 s, 10 s, 20 s … 40 min, plus up to half of that by chance, without end: the
+// Stop     when `stop_fd` becomes readable: the job in hand (or those run together) is finished, the others of the
+// batch go back untouched. Retry    a failed job comes again after 5 s, 10 s, 20 s … 40 min, plus up to half of that by
+// chance, without end: the
 //          bytes of a deleted file must not stay for ever because a store was away for long.
 // Lease    a batch that takes longer than half of kJobLease gives the rest back, so that no job has two runners.
 // Away     when the queue is away the runner tries again after 0.1 s … 5 s; what it finished meanwhile it reports then.
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,11 +24,15 @@ namespace cloakroom {
 
 using JobHandler = std::function<Status(const Job&)>;  // an error means: again, later
 using JobHandlers = std::map<std::string, JobHandler, std::less<>>;
+// For kinds whose jobs cost less together: gets all of them in a batch; one outcome for each, in order.
+using JobGroupHandler = std::function<std::vector<Status>(std::span<const Job>)>;
+using JobGroupHandlers = std::map<std::string, JobGroupHandler, std::less<>>;
 
 struct RunnerOptions {
   std::size_t batch_jobs = 32;
   std::chrono::milliseconds idle{30000};    // longest sleep without a look at the queue
   std::function<double()> chance = {};      // 0 <= x < 1; empty: a generator of its own
+  JobGroupHandlers together = {};           // asked before the handler of the kind
   std::function<void()> housekeeping = {};  // called between batches, at least every `idle`; empty: nothing
 };
 
@@ -44,6 +50,9 @@ class Runner {
 
  private:
   Status run_job(const Job& job);
+  // The jobs from `first` on that are of the same kind, if that kind is handled so; how many were run.
+  Result<std::size_t> run_together(std::vector<Job>& jobs, std::size_t first);
+  Status note(const Job& job, const Status& outcome, std::chrono::milliseconds took);
   Status settle();
 
   JobQueue& queue_;

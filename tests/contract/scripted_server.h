@@ -6,10 +6,13 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
@@ -29,6 +32,8 @@ struct Reply {
   bool keep_open = false;
   std::chrono::milliseconds pause_after_byte{0};                                    // a trickle
   std::function<std::string(const std::string& request)> make = {};                 // instead of the text
+  std::size_t read_at_most = std::string::npos;                                     // of the request, then answer
+  bool hold = false;                                                                // leave it to the client to close
   Reply(std::string t, bool keep = false) : text(std::move(t)), keep_open(keep) {}  // NOLINT: implicit by design
   Reply(const char* t) : text(t) {}                                                 // NOLINT: implicit by design
 };
@@ -50,6 +55,7 @@ class ScriptedServer {
   ScriptedServer(const ScriptedServer&) = delete;
   ScriptedServer& operator=(const ScriptedServer&) = delete;
   ~ScriptedServer() {
+    is_ending_ = true;
     ::shutdown(listener_.get(), SHUT_RDWR);  // wakes accept()
     thread_.join();
   }
@@ -78,7 +84,7 @@ class ScriptedServer {
       for (bool is_kept = true; is_kept && request.empty();) {  // who leaves a kept connection comes by another
         is_kept = static_cast<bool>(peer);
         if (!is_kept && !accept_next(peer)) return;
-        request = read_request(peer.get());
+        request = read_request(peer.get(), answer.read_at_most);
         if (is_kept && request.empty()) peer.reset(), is_kept = true;
       }
       const std::string text = answer.make ? answer.make(request) : answer.text;
@@ -87,6 +93,7 @@ class ScriptedServer {
         requests_.push_back(std::move(request));
       }
       send_all(peer.get(), text, answer.pause_after_byte);
+      if (answer.hold) wait_for_hangup(peer.get());
       if (!answer.keep_open) close_gently(peer);
     }
   }
@@ -108,6 +115,12 @@ class ScriptedServer {
     }
   }
 
+  // A client that leaves with bytes unsent cannot be seen leaving: the test's end is one, too.
+  void wait_for_hangup(int fd) const {
+    pollfd one{fd, POLLRDHUP, 0};
+    while (!is_ending_ && ::poll(&one, 1, 50) == 0) continue;
+  }
+
   // Reads what is left, so that the close sends no reset over the answer.
   static void close_gently(UniqueFd& peer) {
     ::shutdown(peer.get(), SHUT_WR);
@@ -116,11 +129,11 @@ class ScriptedServer {
     peer.reset();
   }
 
-  static std::string read_request(int fd) {
+  static std::string read_request(int fd, std::size_t most) {
     std::string text;
     std::array<char, 4096> block;
     std::size_t wanted = std::string::npos;
-    while (text.size() < wanted) {
+    while (text.size() < std::min(wanted, most)) {
       const ssize_t n = ::recv(fd, block.data(), block.size(), 0);
       if (n <= 0) break;
       text.append(block.data(), static_cast<std::size_t>(n));
@@ -140,6 +153,7 @@ class ScriptedServer {
   std::mutex mutex_;
   std::vector<std::string> requests_;
   std::size_t connections_ = 0;
+  std::atomic<bool> is_ending_ = false;
   std::thread thread_;
 };
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <deque>
+#include <stdexcept>
 
 #include "check.h"
 #include "jobs/delete_object.h"
@@ -130,6 +131,8 @@ void errors_are_kept_short_and_printable() {
 
 struct FakeStore : BlobStore {
   std::vector<std::string> removed;
+  std::string failing;
+  int calls = 0;
   StoreKind kind() const override { return StoreKind::kS3; }
   Status prepare() override { return Ok{}; }
   Status ready() override { return Ok{}; }
@@ -138,28 +141,85 @@ struct FakeStore : BlobStore {
   Status get(const ObjectKey&, const ByteRange&, ByteSink&) override { return Error{}; }
   Status remove(const ObjectKey& key) override {
     removed.push_back(key.str());
-    return Ok{};
+    return key.str() == failing ? Status(Error{Errc::kStore, "failing"}) : Status(Ok{});
+  }
+  std::vector<Status> remove_many(std::span<const ObjectKey> keys) override {
+    ++calls;
+    return BlobStore::remove_many(keys);
   }
 };
 
-void the_object_named_is_removed_from_the_store_named() {
-  FakeStore s3;
-  const auto handler = delete_object_handler([&](StoreKind kind) { return kind == StoreKind::kS3 ? &s3 : nullptr; });
-  CHECK_OK(handler(job(1, R"({"store": "s3", "key": "ab/Ünï \"q\".jpg"})")));
-  CHECK((s3.removed == std::vector<std::string>{"ab/Ünï \"q\".jpg"}));
+Job named(std::int64_t id, const std::string& kind) {
+  return {.id = id, .kind = kind, .payload = "{}", .attempts = 1};
+}
+
+void jobs_of_a_kind_run_together_and_have_outcomes_of_their_own() {
+  FakeQueue queue;
+  queue.due = {named(1, "alone"), named(2, "many"), named(3, "alone"), named(4, "many"), named(5, "many")};
+  std::string order;
+  const auto many = [&](std::span<const Job> jobs) {
+    order += "(";
+    std::vector<Status> outcomes;
+    for (const Job& j : jobs) {
+      order += std::to_string(j.id);
+      outcomes.push_back(j.id == 4 ? Status(Error{}) : Status(Ok{}));
+    }
+    order += ")";
+    return outcomes;
+  };
+  const auto alone = [&](const Job& j) { return order += std::to_string(j.id), Status(Ok{}); };
+  Runner runner(queue, {{"alone", alone}}, {.chance = [] { return 0.0; }, .together = {{"many", many}}});
+  NeverStops stop;
+  CHECK_EQ(CHECK_OK(runner.run_batch(stop.fd())), 5u);
+  CHECK_EQ(order, "1(245)3");
+  CHECK((queue.completed == std::vector<std::int64_t>{1, 2, 5, 3}));
+  CHECK_EQ(queue.failed.size(), 1u);
+  CHECK_EQ(queue.failed[0].first, 4);
+}
+
+void a_stop_before_a_group_releases_it() {
+  FakeQueue queue;
+  queue.due = {named(1, "alone"), named(2, "many"), named(3, "many")};
+  NeverStops stop;
+  const auto never = [](std::span<const Job>) -> std::vector<Status> { throw std::runtime_error("ran"); };
+  Runner runner(queue, {{"alone", [&](const Job&) { return stop.stop(), Status(Ok{}); }}},
+                {.together = {{"many", never}}});
+  runner.run(stop.fd());
+  CHECK((queue.released == std::vector<std::int64_t>{2, 3}));
+}
+
+Status delete_one(const JobGroupHandler& handler, const std::string& payload) {
+  const Job one = job(1, payload);
+  return handler(std::span(&one, 1)).at(0);
+}
+
+void the_objects_named_are_removed_from_the_stores_named_in_one_call_each() {
+  FakeStore s3, local;
+  s3.failing = "b";
+  const auto handler = delete_objects_handler([&](StoreKind kind) { return kind == StoreKind::kS3 ? &s3 : &local; });
+  const std::vector<Job> jobs{job(1, R"({"store": "s3", "key": "ab/Ünï \"q\".jpg"})"),
+                              job(2, R"({"store": "local", "key": "a"})"), job(3, "{}"),
+                              job(4, R"({"store": "s3", "key": "b"})"), job(5, R"({"store": "s3", "key": "c"})")};
+  const std::vector<Status> outcomes = handler(jobs);
+  CHECK((s3.removed == std::vector<std::string>{"ab/Ünï \"q\".jpg", "b", "c"}));
+  CHECK((local.removed == std::vector<std::string>{"a"}));
+  CHECK_EQ(s3.calls, 1);
+  CHECK_EQ(local.calls, 1);
+  CHECK(outcomes[0] && outcomes[1] && !outcomes[2] && !outcomes[3] && outcomes[4]);
+  CHECK_EQ(outcomes[3].error().detail, "failing");
 }
 
 void a_store_that_is_not_configured_or_a_bad_payload_is_an_error_without_the_key() {
   FakeStore s3;
-  const auto handler = delete_object_handler([&](StoreKind kind) { return kind == StoreKind::kS3 ? &s3 : nullptr; });
+  const auto handler = delete_objects_handler([&](StoreKind kind) { return kind == StoreKind::kS3 ? &s3 : nullptr; });
   for (const char* payload :
        {R"({"store": "local", "key": "secret"})", R"({"store": "tape", "key": "secret"})", R"({"store": "s3"})", "[]",
         R"({"store": "s3", "key": "../secret"})", R"({"store": "s3", "key": 1})", "secret", ""}) {
-    auto outcome = handler(job(1, payload));
+    auto outcome = delete_one(handler, payload);
     CHECK(!outcome && outcome.error().detail.find("secret") == std::string::npos);
   }
   CHECK(s3.removed.empty());
-  auto away = handler(job(1, R"({"store": "local", "key": "a"})"));
+  auto away = delete_one(handler, R"({"store": "local", "key": "a"})");
   CHECK(!away && away.error().detail == "the store 'local' is not configured here");
 }
 
@@ -172,7 +232,9 @@ int main() {
       CASE(what_could_not_be_reported_is_reported_before_new_work),
       CASE(a_stop_within_a_batch_releases_the_rest),
       CASE(errors_are_kept_short_and_printable),
-      CASE(the_object_named_is_removed_from_the_store_named),
+      CASE(jobs_of_a_kind_run_together_and_have_outcomes_of_their_own),
+      CASE(a_stop_before_a_group_releases_it),
+      CASE(the_objects_named_are_removed_from_the_stores_named_in_one_call_each),
       CASE(a_store_that_is_not_configured_or_a_bad_payload_is_an_error_without_the_key),
   };
   return RUN_TESTS("runner", tests);

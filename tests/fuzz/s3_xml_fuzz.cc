@@ -1,0 +1,33 @@
+// s3_xml_fuzz.cc — any document of a store: read without a fault, and what is read is written as it was.
+//
+// Input    the document
+#include <cstdint>
+#include <string_view>
+
+#include "storage/s3_xml.h"
+#include "storage/s3_xml_bucket.h"
+
+using namespace cloakroom;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view xml(reinterpret_cast<const char*>(data), size);
+  (void)parse_s3_error(xml);
+  (void)xml_root(xml);
+  (void)parse_delete_result(xml);
+  if (const auto page = parse_s3_list(xml)) {
+    for (const S3ListedObject& object : page->objects) {
+      if (object.key.empty()) BUG("an object without a key");
+    }
+    if (!page->objects.empty() && page->marker.empty()) BUG("a page with objects has no marker");
+  }
+  if (const auto rules = parse_cors(xml)) {
+    const auto again = parse_cors(cors_xml(*rules));
+    if (!again || *again != *rules) BUG("CORS rules do not read back");
+  }
+  if (auto rules = parse_lifecycle(xml)) {
+    for (S3LifecycleRule& rule : *rules) rule.has_more = false;  // what more there was is not written
+    const auto again = parse_lifecycle(lifecycle_xml(*rules));
+    if (!again || *again != *rules) BUG("lifecycle rules do not read back");
+  }
+  return 0;
+}
