@@ -43,6 +43,9 @@ LIB := $(B)/libcloakroom.a
 PROGRAMS := $(B)/cloakroom-fcgi $(B)/cloakroom
 UNIT_TESTS := $(patsubst tests/unit/%.cc,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.cc))
 CONTRACT_TESTS := $(patsubst tests/contract/%.cc,$(B)/tests/contract/%,$(wildcard tests/contract/*_test.cc))
+ON_SWIFT := 'tests/with-swift $(B)/tests/contract/s3_store_test'
+ORACLE := $(B)/tests/unit/sigv4_driver
+AGAINST_ORACLE := 'tests/unit/sigv4_botocore $(ORACLE)'  # our signatures beside those of botocore
 FUZZERS := $(patsubst tests/fuzz/%.cc,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cc))
 
 all: $(PROGRAMS)
@@ -136,14 +139,13 @@ check-deps:
 # Tests. Each target ends with a line "N passed, N failed"; tests/check sums them up.
 check:
 	@tests/check
-tests: $(UNIT_TESTS) $(CONTRACT_TESTS)
-unit: $(UNIT_TESTS)
-	@tests/run-tap $^
-ON_SWIFT = 'tests/with-swift $(B)/tests/contract/s3_store_test'
+tests: $(UNIT_TESTS) $(CONTRACT_TESTS) $(ORACLE)
+unit: $(UNIT_TESTS) $(ORACLE)
+	@tests/run-tap $(UNIT_TESTS) $(AGAINST_ORACLE)
 contract: $(CONTRACT_TESTS)
 	@tests/with-servers tests/run-tap $^ $(ON_SWIFT)
-unit-and-contract: $(UNIT_TESTS) $(CONTRACT_TESTS)
-	@tests/with-servers tests/run-tap $^ $(ON_SWIFT)
+unit-and-contract: $(UNIT_TESTS) $(CONTRACT_TESTS) $(ORACLE)
+	@tests/with-servers tests/run-tap $(UNIT_TESTS) $(CONTRACT_TESTS) $(AGAINST_ORACLE) $(ON_SWIFT)
 asan:
 	@$(MAKE) VARIANT=asan unit-and-contract
 system: stage

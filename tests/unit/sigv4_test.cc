@@ -242,6 +242,18 @@ void the_documented_get_object_agrees() {
   CHECK_EQ(last_64(added.back().value), docs.signature("get_object"));
 }
 
+// Canonical request (by its hash, as published in the string to sign), then signature.
+void check_example(Docs& docs, const char* name, const SignInput& input) {
+  const StoreHeaders all = sigv4_stage::auth_headers(input, docs.context);
+  const SignInput full{input.method, input.path, input.query, all, input.payload_hash, input.now};
+  const std::string canonical = sigv4_stage::canonical_request(full);
+  const std::string published = text_of(docs.example(name), "creq_sha256");
+  if (!published.empty()) check_stage(name, "hash of the canonical request", hex_encode(sha256(canonical)), published);
+  const std::string to_sign = sigv4_stage::string_to_sign(canonical, full, docs.context);
+  check_stage(name, "signature", sigv4_stage::signature(to_sign, full, docs.context), docs.signature(name));
+  CHECK_EQ(last_64(CHECK_OK(sign_headers(input, docs.context)).back().value), docs.signature(name));
+}
+
 void the_documented_put_object_agrees() {
   Docs docs;
   const StoreHeaders headers{{"Host", "examplebucket.s3.amazonaws.com"},
@@ -252,23 +264,41 @@ void the_documented_put_object_agrees() {
   const StoreHeaders all = sigv4_stage::auth_headers(input, docs.context);
   CHECK_EQ(sigv4_stage::canonical_request({"PUT", "/test%24file.text", "", all, hash, docs.now}),
            text_of(docs.example("put_object"), "canonical_request"));
-  CHECK_EQ(last_64(CHECK_OK(sign_headers(input, docs.context)).back().value), docs.signature("put_object"));
+  check_example(docs, "put_object", input);
 }
 
 void the_documented_queries_agree_in_any_order() {
   Docs docs;
-  const SignInput lifecycle{"GET", "/", "lifecycle", kDocsHost, kEmptyPayloadHash, docs.now};
-  CHECK_EQ(last_64(CHECK_OK(sign_headers(lifecycle, docs.context)).back().value),
-           docs.signature("get_bucket_lifecycle"));
-  const SignInput list{"GET", "/", "prefix=J&max-keys=2", kDocsHost, kEmptyPayloadHash, docs.now};
-  CHECK_EQ(last_64(CHECK_OK(sign_headers(list, docs.context)).back().value), docs.signature("list_objects"));
+  check_example(docs, "get_bucket_lifecycle", {"GET", "/", "lifecycle", kDocsHost, kEmptyPayloadHash, docs.now});
+  check_example(docs, "list_objects", {"GET", "/", "prefix=J&max-keys=2", kDocsHost, kEmptyPayloadHash, docs.now});
+  check_example(docs, "list_objects", {"GET", "/", "max-keys=2&prefix=J", kDocsHost, kEmptyPayloadHash, docs.now});
 }
 
 void the_documented_presigned_get_agrees() {
   Docs docs;
+  const std::chrono::seconds expires(86400);
   const SignInput input{"GET", "/test.txt", "", kDocsHost, kUnsignedPayload, docs.now};
-  const std::string query = CHECK_OK(presign_query(input, docs.context, std::chrono::seconds(86400)));
-  CHECK_EQ(last_64(query), docs.signature("presigned_get"));
+  const std::string query = sigv4_stage::auth_query(input, docs.context, expires);
+  const std::string canonical =
+      sigv4_stage::canonical_request({"GET", "/test.txt", query, kDocsHost, kUnsignedPayload, docs.now});
+  CHECK_EQ(hex_encode(sha256(canonical)), text_of(docs.example("presigned_get"), "creq_sha256"));
+  CHECK_EQ(last_64(CHECK_OK(presign_query(input, docs.context, expires))), docs.signature("presigned_get"));
+}
+
+// We send no signed chunks, but the request that would open them is signed like any other.
+void the_documented_seeds_of_chunked_uploads_agree() {
+  Docs docs;
+  const auto seed = [&](const char* name, StoreHeaders headers, std::string_view hash) {
+    headers.insert(headers.end(), {{"Host", "s3.amazonaws.com"},
+                                   {"x-amz-storage-class", "REDUCED_REDUNDANCY"},
+                                   {"Content-Encoding", "aws-chunked"},
+                                   {"x-amz-decoded-content-length", "66560"}});
+    const SignInput input{"PUT", "/examplebucket/chunkObject.txt", "", headers, hash, docs.now};
+    CHECK_EQ(last_64(CHECK_OK(sign_headers(input, docs.context)).back().value), text_of(docs.example(name), "seed"));
+  };
+  seed("chunked_put", {{"Content-Length", "66824"}}, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
+  seed("chunked_put_trailer", {{"x-amz-trailer", "x-amz-checksum-crc32c"}},
+       "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER");
 }
 
 void a_request_that_is_signed_already_is_refused() {
@@ -347,6 +377,7 @@ int main() {
       CASE(the_documented_put_object_agrees),
       CASE(the_documented_queries_agree_in_any_order),
       CASE(the_documented_presigned_get_agrees),
+      CASE(the_documented_seeds_of_chunked_uploads_agree),
       CASE(a_request_that_is_signed_already_is_refused),
       CASE(a_request_without_a_host_is_refused),
       CASE(a_presigned_lifetime_is_one_second_to_seven_days),
