@@ -110,6 +110,7 @@ void add_check(CLI::App& cli, Command& chosen) {
       const HeldSignals held;
       const Findings findings = check_all(*config, *options);
       options->json ? print_json(findings) : print_text(findings);
+      std::cout.flush();  // a signal that waits ends us right after this
       return count(findings, Verdict::kFailure) == 0 ? kExitDone : kExitProblems;
     };
   });

@@ -90,12 +90,9 @@ Finding range(S3Probe& probe) {
 
 Finding list(S3Probe& probe) {
   const auto answer = probe.store().call(
-      {.method = "GET",
-       .query = "list-type=2&encoding-type=url&max-keys=1000&prefix=" + percent_encode(probe.all_keys())});
+      {.method = "GET", .query = "list-type=2&max-keys=1000&prefix=" + percent_encode(probe.all_keys())});
   if (!succeeded(answer)) return warning(told("GET", answer), "allow s3:ListBucket: left-overs are found by listing");
-  // '/' may be written as %2F in it
-  const std::string name = probe.key().substr(probe.key().rfind('/') + 1);
-  if (answer->body.find(name + "</Key>") == std::string::npos) {
+  if (answer->body.find("<Key>" + probe.key() + "</Key>") == std::string::npos) {
     return failure("a listing does not show an object that was just stored",
                    "see whether the store lists late (eventual consistency)");
   }
@@ -140,15 +137,16 @@ Finding conditional_put(S3Probe& probe) {
 }
 
 Finding multipart(S3Probe& probe) {
-  const std::string key = probe.key("-parts");
+  const std::string key = probe.key(S3Probe::kUploadEnding);
   const auto begun = probe.store().call(
       {.method = "POST", .key = key, .query = "uploads=", .headers = {{"Content-Type", "application/octet-stream"}}});
   const std::string id(succeeded(begun) ? element(begun->body, "UploadId") : std::string_view());
   if (id.empty()) {
+    probe.remember_lost_upload();
     return failure("cannot begin a multipart upload: " + (succeeded(begun) ? "no UploadId" : told("POST", begun)),
                    rights(probe, "s3:PutObject"));
   }
-  probe.remember_upload("-parts", id);
+  probe.remember_upload(id);
   const std::string query = "uploadId=" + percent_encode(id);
   const std::string hash = hex_encode(sha256(S3Probe::body()));
   const auto part = probe.store().call(

@@ -39,8 +39,9 @@ class S3Probe {
   const std::string& configured_region() const { return configured_region_; }
 
   std::string key(std::string_view ending = "") const { return stem_ + std::string(ending); }
-  static std::string_view body();                             // of every probe object
-  static constexpr std::string_view kBodyCrc32 = "MmcZjQ==";  // as x-amz-checksum-crc32 writes it
+  static std::string_view body();                              // of every probe object
+  static constexpr std::string_view kUploadEnding = "-parts";  // of the only key with a multipart upload
+  static constexpr std::string_view kBodyCrc32 = "MmcZjQ==";   // as x-amz-checksum-crc32 writes it
 
   // Stores body() under key(ending); remembered whatever the answer is.
   struct Put {
@@ -58,7 +59,9 @@ class S3Probe {
 
   // `answer` may have made (a version of) key(ending), or a marker over it.
   void remember(std::string_view ending, const HttpAnswer& answer);
-  void remember_upload(std::string_view ending, std::string_view upload_id);
+  void remember_upload(std::string_view upload_id);  // of key(kUploadEnding)
+  // An upload of key(kUploadEnding) may have begun, but nobody told its id.
+  void remember_lost_upload() { upload_is_lost_ = true; }
   void forget_upload() { uploads_.pop_back(); }
   // Below this, all probe objects of all checks lie.
   std::string all_keys() const;
@@ -71,10 +74,9 @@ class S3Probe {
   HttpAnswer first;  // what the store answered to the first question of all
 
  private:
-  struct Made {
-    std::string key;
-    std::string query;  // "", "versionId=..", "uploadId=.."
-  };
+  void find_lost_uploads();
+  bool remove_versions(const std::string& name);
+  bool remove(const std::string& name);
 
   S3Client& store_;
   const S3Profile& profile_;
@@ -83,7 +85,10 @@ class S3Probe {
   std::string configured_region_;  // the client may learn another
   CurlClient plain_;
   std::string stem_;
-  std::vector<Made> made_, uploads_;
+  std::vector<std::string> made_;     // keys
+  std::vector<std::string> uploads_;  // queries that abort them
+  bool upload_is_lost_ = false;
+  bool keeps_versions_ = false;
 };
 
 }  // namespace cloakroom

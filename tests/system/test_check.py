@@ -149,11 +149,13 @@ def test_a_bucket_that_keeps_versions_is_told_and_left_as_it_was(ready):
 def test_what_a_killed_check_left_is_removed_an_hour_later(ready):
     now = int(time.time())
     for age in (30, 4000):
-        ready.s3.put_object(Bucket=ready.bucket, Key=f"pre/fix/cloakroom-check-{now - age}-0123", Body=b"left")
-    ready.s3.put_object(Bucket=ready.bucket, Key="pre/fix/cloakroom-check-1-own/file", Body=b"of somebody")
+        ready.s3.put_object(Bucket=ready.bucket, Key=f"pre/fix/cloakroom-check-{now - age}-0123456789abcdef-form",
+                            Body=b"left")
+    for others in ("1-own", "1-0123456789abcdef/file", "1-0123456789abcdefg", "x-0123456789abcdef", "1-0123456789abcdeF"):
+        ready.s3.put_object(Bucket=ready.bucket, Key=f"pre/fix/cloakroom-check-{others}", Body=b"of somebody")
     assert bad(findings(ready, code=0)) == {}
     kept = [o["Key"] for o in ready.bucket_list()]
-    assert f"pre/fix/cloakroom-check-{now - 30}-0123" in kept and f"pre/fix/cloakroom-check-{now - 4000}-0123" not in kept
+    assert len(kept) == 6 and f"pre/fix/cloakroom-check-{now - 30}-0123456789abcdef-form" in kept
 
 
 class BentStore:
@@ -171,8 +173,11 @@ class BentStore:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 real = http.client.HTTPConnection(host, timeout=20)
                 real.request(self.command, self.path, body, dict(self.headers))
-                got = real.getresponse()
-                answer = [got.status, dict(got.getheaders()), got.read()]
+                try:
+                    got = real.getresponse()
+                    answer = [got.status, dict(got.getheaders()), got.read()]
+                except http.client.RemoteDisconnected:  # Ceph, when a form holds too much
+                    answer = [502, {}, b""]
                 real.close()
                 outer.seen.append((self.command, self.path))
                 if outer.bend((self.command, self.path, self.headers, body), answer):
@@ -217,7 +222,7 @@ def late(seconds):
 def replace(test, status, body=b"<Error><Code>NotImplemented</Code></Error>"):
     def bend(request, answer):
         if test(request):
-            answer[:] = [status, {"Content-Type": "application/xml"}, body]
+            answer[:] = [status, {"Content-Type": "application/xml", "Date": formatdate(usegmt=True)}, body]
     return bend
 
 
@@ -243,7 +248,7 @@ def is_form(request):
     (replace(is_form, 204), "s3.post_policy", "failure", "larger than its content-length-range"),
     (replace(lambda q: q[0] == "OPTIONS", 403), "s3.cors", "failure", "are not let in"),
     (lambda q, a: header(a, "Access-Control-Expose-Headers", None), "s3.cors", "failure", "are not shown the ETag"),
-    (replace(lambda q: "uploads=" in q[1], 501), "s3.multipart", "failure", "cannot begin"),
+    (replace(lambda q: "uploads=" in q[1] and q[0] == "POST", 501), "s3.multipart", "failure", "cannot begin"),
     (replace(lambda q: "uploadId=" in q[1] and q[0] == "PUT", 400), "s3.multipart", "failure", "cannot upload a part"),
     (replace(lambda q: "lifecycle" in q[1], 501), "s3.lifecycle", "warning", "unlike what the profile 'ceph' says"),
     (replace(lambda q: "delete=" in q[1], 501), "s3.delete_many", "warning", "one by one"),
