@@ -38,6 +38,8 @@ inline constexpr std::size_t kKeySegmentBytes = 255;  // NAME_MAX
 // S3
 inline constexpr std::size_t kS3ErrorBodyBytes = 64 * 1024;     // an XML error is a few hundred bytes
 inline constexpr std::size_t kS3HeaderBytes = 64 * 1024;        // response header block
+inline constexpr std::size_t kS3ListBytes = 4 * 1024 * 1024;    // 1000 keys of 1 kB, escaped, or as many failures
+inline constexpr std::size_t kS3DeleteKeys = 1000;              // one DeleteObjects
 inline constexpr std::uint64_t kS3SinglePutBytes = 5ULL << 30;  // one PutObject
 
 }  // namespace cloakroom::limits

@@ -7,6 +7,7 @@
 // Rule     Expected failure = Result. A broken invariant = BUG(). Nothing here throws.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <tl/expected.hpp>
 #include <utility>
@@ -36,7 +37,8 @@ struct Error {
   std::string detail = {};
   std::string say = {};
   bool retryable = false;
-  bool throttled = false;  // the peer asks for fewer requests: pause longer before the second try
+  bool throttled = false;                    // the peer asks for fewer requests: pause longer before the second try
+  std::chrono::milliseconds retry_after{0};  // the peer asks to be left alone for so long; 0 = it said nothing
 };
 
 struct Ok {};

@@ -65,6 +65,13 @@ class BlobStore {
   virtual Status get(const ObjectKey& key, const ByteRange& range, ByteSink& sink) = 0;
   // An absent object is a success.
   virtual Status remove(const ObjectKey& key) = 0;
+  // The same for many, with as few requests as the store allows; one outcome for each key, in order.
+  virtual std::vector<Status> remove_many(std::span<const ObjectKey> keys) {
+    std::vector<Status> outcomes;
+    outcomes.reserve(keys.size());
+    for (const ObjectKey& key : keys) outcomes.push_back(remove(key));
+    return outcomes;
+  }
 };
 
 struct PresignRequest {

@@ -1,4 +1,4 @@
-// retry.cc — the loop, the pause, and a sink that knows whether it was touched.
+// retry.cc — the pauses, the purse, and a sink that knows whether it was touched.
 #include "storage/retry.h"
 
 #include <algorithm>
@@ -8,6 +8,13 @@
 
 namespace cloakroom {
 namespace {
+
+using std::chrono::milliseconds;
+
+constexpr unsigned kPurse = 500;
+constexpr unsigned kRetryCost = 14;
+constexpr unsigned kThrottledCost = 5;
+constexpr unsigned kSuccessGain = 1;
 
 class WatchedSink final : public ByteSink {
  public:
@@ -27,30 +34,37 @@ class WatchedSink final : public ByteSink {
 
 RetryTools system_retry_tools() {
   // Seeded at the first draw, not here: forked children that inherit this must not pause in step.
-  return {[](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); },
+  return {[](milliseconds time) { std::this_thread::sleep_for(time); },
           [engine = std::optional<std::minstd_rand>()]() mutable {
             if (!engine) engine.emplace(std::random_device{}());
             return std::uniform_real_distribution<double>(0.0, 1.0)(*engine);
           }};
 }
 
-void RetryingStore::pause(unsigned repetition, const Error& error) {
-  const std::chrono::milliseconds base = error.throttled ? policy_.throttled_base : policy_.base;
-  const auto longest = std::min<std::chrono::milliseconds>(policy_.cap, base * (1U << std::min(repetition - 1, 16U)));
-  tools_.sleep(std::chrono::milliseconds(static_cast<long>(tools_.random() * static_cast<double>(longest.count()))));
+unsigned RetryQuota::take(const Error& error) {
+  const unsigned cost = error.throttled ? kThrottledCost : kRetryCost;
+  if (cost > left_) return 0;
+  left_ -= cost;
+  return cost;
 }
 
-template <class Call>
-auto RetryingStore::repeat(const Call& call) -> decltype(call()) {
-  for (unsigned attempt = 1;; ++attempt) {
-    auto result = call();
-    if (result || !result.error().retryable || attempt >= policy_.attempts) return result;
-    pause(attempt, result.error());
-  }
+void RetryQuota::give_back(unsigned paid) {
+  left_ = std::min(kPurse, left_ + (paid > 0 ? paid : kSuccessGain));
+}
+
+unsigned Retrier::pause_before_next(unsigned attempt, const Error& error) {
+  if (!error.retryable || attempt >= policy_.attempts) return 0;
+  const unsigned cost = quota_.take(error);
+  if (cost == 0) return 0;
+  const milliseconds base = error.throttled ? policy_.throttled_base : policy_.base;
+  const auto longest = std::min<milliseconds>(policy_.cap, base * (1U << std::min(attempt - 1, 16U)));
+  const milliseconds own(static_cast<long>(tools_.random() * static_cast<double>(longest.count())));
+  tools_.sleep(std::clamp(error.retry_after, own, own + policy_.longest_asked));
+  return cost;
 }
 
 Status RetryingStore::prepare() {
-  return repeat([&] { return inner_.prepare(); });
+  return retrier_.repeat([&] { return inner_.prepare(); });
 }
 
 Status RetryingStore::ready() {
@@ -58,16 +72,16 @@ Status RetryingStore::ready() {
 }
 
 Result<Sha256Digest> RetryingStore::put(const ObjectKey& key, const FileRange& bytes, const ObjectMeta& meta) {
-  return repeat([&] { return inner_.put(key, bytes, meta); });
+  return retrier_.repeat([&] { return inner_.put(key, bytes, meta); });
 }
 
 Result<ObjectInfo> RetryingStore::head(const ObjectKey& key) {
-  return repeat([&] { return inner_.head(key); });
+  return retrier_.repeat([&] { return inner_.head(key); });
 }
 
 Status RetryingStore::get(const ObjectKey& key, const ByteRange& range, ByteSink& sink) {
   WatchedSink watched(sink);
-  return repeat([&] {
+  return retrier_.repeat([&] {
     Status status = inner_.get(key, range, watched);
     if (!status && watched.touched()) {
       Error error = std::move(status).error();
@@ -79,7 +93,32 @@ Status RetryingStore::get(const ObjectKey& key, const ByteRange& range, ByteSink
 }
 
 Status RetryingStore::remove(const ObjectKey& key) {
-  return repeat([&] { return inner_.remove(key); });
+  return retrier_.repeat([&] { return inner_.remove(key); });
+}
+
+std::vector<Status> RetryingStore::remove_many(std::span<const ObjectKey> keys) {
+  std::vector<Status> outcomes = inner_.remove_many(keys);
+  unsigned paid = 0;
+  for (unsigned attempt = 1;; ++attempt) {
+    std::vector<std::size_t> passing;
+    std::vector<ObjectKey> again;
+    const Error* asks_most = nullptr;  // for the longest pause
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (outcomes[i] || !outcomes[i].error().retryable) continue;
+      const Error& error = outcomes[i].error();
+      if (asks_most == nullptr || error.throttled > asks_most->throttled) asks_most = &error;
+      passing.push_back(i);
+      again.push_back(keys[i]);
+    }
+    if (asks_most == nullptr) {
+      retrier_.succeeded(paid);
+      return outcomes;
+    }
+    paid = retrier_.pause_before_next(attempt, *asks_most);
+    if (paid == 0) return outcomes;
+    std::vector<Status> later = inner_.remove_many(again);
+    for (std::size_t i = 0; i < passing.size(); ++i) outcomes[passing[i]] = std::move(later[i]);
+  }
 }
 
 }  // namespace cloakroom

@@ -1,10 +1,14 @@
-// retry.h — a BlobStore that repeats what another one failed at, if a second try may help.
+// retry.h — repeats what failed, if a second try may help; and a BlobStore that does so around another one.
 //
 // Policy   at most `attempts` tries. Pause before the n-th repetition: a random part (0..1, "full jitter") of
 //          min(cap, base * 2^(n-1)); the base is longer when the store asked for fewer requests (Error::throttled).
+//          A pause that the store asked for (Error::retry_after) is kept, but for no more than 5 s over our own.
+// Quota    every repetition is paid from a purse of tokens, and a success pays back: in an outage the purse is soon
+//          empty and each call is tried once, so that the load on a sick store is not multiplied.
 // Reads    get() is repeated only while no byte has reached the sink; S3Store resumes a broken body itself.
 // Signing  the inner store signs each call anew, so no attempt carries an old signature.
-// Lifetime the inner store is borrowed.
+// Source   botocore's standard mode (ExponentialBackoff, RetryQuotaChecker); the costs are those of its current
+// version. Lifetime the inner store is borrowed. Not for two threads.
 #pragma once
 
 #include <chrono>
@@ -19,6 +23,7 @@ struct RetryPolicy {
   std::chrono::milliseconds base{50};
   std::chrono::milliseconds throttled_base{1000};
   std::chrono::milliseconds cap{2000};
+  std::chrono::milliseconds longest_asked{5000};  // over our own pause
 };
 
 // Injected so that tests neither wait nor guess.
@@ -28,10 +33,54 @@ struct RetryTools {
 };
 RetryTools system_retry_tools();
 
+class RetryQuota {
+ public:
+  // What the repetition costs; 0: the purse is too empty for it.
+  unsigned take(const Error& error);
+  // `paid` for the last repetition, 0 when the first try worked.
+  void give_back(unsigned paid);
+  unsigned left() const { return left_; }
+
+ private:
+  unsigned left_ = 500;
+};
+
+// For one kind of peer: its purse is shared by all calls that go through it.
+class Retrier {
+ public:
+  explicit Retrier(const RetryPolicy& policy, RetryTools tools = system_retry_tools())
+      : policy_(policy), tools_(std::move(tools)) {}
+
+  // `call` returns a Result; the last one is returned.
+  template <class Call>
+  auto repeat(const Call& call) -> decltype(call()) {
+    unsigned paid = 0;
+    for (unsigned attempt = 1;; ++attempt) {
+      auto result = call();
+      if (result) {
+        quota_.give_back(paid);
+        return result;
+      }
+      paid = pause_before_next(attempt, result.error());
+      if (paid == 0) return result;
+    }
+  }
+
+  // For callers with a loop of their own: pauses before try `attempt` + 1 and returns what it cost, or 0 when there
+  // should be none.
+  unsigned pause_before_next(unsigned attempt, const Error& error);
+  void succeeded(unsigned paid) { quota_.give_back(paid); }
+
+ private:
+  RetryPolicy policy_;
+  RetryTools tools_;
+  RetryQuota quota_;
+};
+
 class RetryingStore final : public BlobStore {
  public:
   RetryingStore(BlobStore& inner, const RetryPolicy& policy, RetryTools tools = system_retry_tools())
-      : inner_(inner), policy_(policy), tools_(std::move(tools)) {}
+      : inner_(inner), retrier_(policy, std::move(tools)) {}
 
   StoreKind kind() const override { return inner_.kind(); }
   Status prepare() override;
@@ -40,15 +89,11 @@ class RetryingStore final : public BlobStore {
   Result<ObjectInfo> head(const ObjectKey& key) override;
   Status get(const ObjectKey& key, const ByteRange& range, ByteSink& sink) override;
   Status remove(const ObjectKey& key) override;
+  std::vector<Status> remove_many(std::span<const ObjectKey> keys) override;  // repeats for those that may pass
 
  private:
-  template <class Call>
-  auto repeat(const Call& call) -> decltype(call());
-  void pause(unsigned repetition, const Error& error);
-
   BlobStore& inner_;
-  RetryPolicy policy_;
-  RetryTools tools_;
+  Retrier retrier_;
 };
 
 }  // namespace cloakroom

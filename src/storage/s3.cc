@@ -6,6 +6,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "storage/s3_delete.h"
 #include "storage/s3_errors.h"
 #include "storage/s3_xml.h"
 
@@ -14,10 +15,6 @@ namespace {
 
 constexpr std::string_view kDefaultRegion = "us-east-1";
 constexpr unsigned kResumes = 2;  // of one broken body
-
-bool succeeded(const HttpAnswer& answer) {
-  return answer.status >= 200 && answer.status < 300;
-}
 
 Result<Sha256Digest> hash_range(const FileRange& range) {
   Sha256 hash;
@@ -63,6 +60,8 @@ class RangeSink final : public ByteSink {
   Status accept(const HttpAnswer& answer) {
     const std::string_view etag = answer.header("etag");
     if (etag_.empty()) etag_ = etag;
+    // A store that does not know If-Match must not make two objects one.
+    if (etag != etag_ && !etag.empty()) return Error{Errc::kStore, "the object changed while it was read"};
     if (answer.status == 206) {
       const std::string wanted = "bytes " + range_text(next_, end_) + "/";
       if (answer.header("content-range").substr(0, wanted.size()) == wanted) return Ok{};
@@ -105,7 +104,7 @@ Result<HttpAnswer> S3Store::create_bucket(bool with_region) {
 
 Status S3Store::ready() {
   TRY_ASSIGN(const HttpAnswer answer, head_bucket(client_->options().ready_timeout));
-  if (succeeded(answer)) return Ok{};
+  if (is_success(answer)) return Ok{};
   Error error = s3_error("HEAD", answer);
   if (error.code == Errc::kNotFound)
     error = Error{Errc::kStore, "bucket '" + client_->options().bucket + "' does not exist"};
@@ -114,18 +113,18 @@ Status S3Store::ready() {
 
 Status S3Store::prepare() {
   TRY_ASSIGN(const HttpAnswer found, head_bucket(client_->options().small_call_timeout));
-  if (succeeded(found)) return Ok{};
+  if (is_success(found)) return Ok{};
   if (found.status != 404) return s3_error("HEAD", found);
 
   const bool with_region = !client_->options().region.empty() && client_->options().region != kDefaultRegion;
   TRY_ASSIGN(HttpAnswer created, create_bucket(with_region));
-  const std::string code = succeeded(created) ? std::string() : s3_error_code(created);
+  const std::string code = is_success(created) ? std::string() : s3_error_code(created);
   // Ceph takes only names of its own zone groups, Garage and MinIO only their own region; all take no body.
   if (with_region && (code == "InvalidLocationConstraint" || code == "IllegalLocationConstraintException")) {
     TRY_ASSIGN(created, create_bucket(false));
   }
   // 409: another worker was faster, or the name belongs to somebody else. A second HEAD tells which.
-  if (!succeeded(created) && created.status != 409) return s3_error("PUT", created);
+  if (!is_success(created) && created.status != 409) return s3_error("PUT", created);
   return ready();
 }
 
@@ -142,15 +141,16 @@ Result<Sha256Digest> S3Store::put(const ObjectKey& key, const FileRange& bytes, 
   TRY(add_header(request.headers, "Cache-Control", meta.cache_control));
   TRY(add_header(request.headers, "x-amz-meta-attachment-id", meta.attachment_id));
   TRY_ASSIGN(const HttpAnswer answer, client_->call(request));
-  if (succeeded(answer)) return digest;
-  Error error = s3_error("PUT", answer);
+  Status stored = check_success("PUT", answer);
+  if (stored) return digest;
+  Error error = std::move(stored).error();
   if (error.code == Errc::kNotFound) error.code = Errc::kStore;  // nothing is looked for by a PUT
   return error;
 }
 
 Result<ObjectInfo> S3Store::head(const ObjectKey& key) {
   TRY_ASSIGN(const HttpAnswer answer, client_->call({.method = "HEAD", .key = key.str()}));
-  if (!succeeded(answer)) return s3_error("HEAD", answer);
+  if (!is_success(answer)) return s3_error("HEAD", answer);
   const auto size = parse_u64(answer.header("content-length"));
   if (!size) return Error{Errc::kStore, "store answered HEAD without a length"};
   return ObjectInfo{*size, std::string(answer.header("content-type"))};
@@ -172,7 +172,7 @@ Status S3Store::get(const ObjectKey& key, const ByteRange& range, ByteSink& sink
     request.headers.push_back({"Range", "bytes=" + range_text(wanted.next(), wanted.end())});
     if (resumes > 0) request.headers.push_back({"If-Match", wanted.etag()});
     Result<HttpAnswer> answer = client_->call(request);
-    if (answer && !succeeded(*answer)) return s3_error("GET", *answer);
+    if (answer && !is_success(*answer)) return s3_error("GET", *answer);
     if (wanted.next() == wanted.end()) return Ok{};
     Error error =
         answer ? Error{Errc::kStore, "store sent less than it was asked for", {}, true} : std::move(answer).error();
@@ -183,11 +183,14 @@ Status S3Store::get(const ObjectKey& key, const ByteRange& range, ByteSink& sink
 }
 
 Status S3Store::remove(const ObjectKey& key) {
-  TRY_ASSIGN(const HttpAnswer answer, client_->call({.method = "DELETE", .key = key.str()}));
-  if (succeeded(answer)) return Ok{};
-  Error error = s3_error("DELETE", answer);
-  if (error.code == Errc::kNotFound) return Ok{};
-  return error;
+  return delete_object(*client_, key.str());
+}
+
+std::vector<Status> S3Store::remove_many(std::span<const ObjectKey> keys) {
+  std::vector<std::string_view> names;
+  names.reserve(keys.size());
+  for (const ObjectKey& key : keys) names.push_back(key.str());
+  return delete_objects(*client_, names);
 }
 
 namespace {

@@ -83,7 +83,7 @@ Finding failure(std::string text, std::string remedy) {
 }
 
 bool succeeded(const Result<HttpAnswer>& answer) {
-  return answer && answer->status >= 200 && answer->status < 300;
+  return answer && is_success(*answer);
 }
 
 std::string told(std::string_view method, const Result<HttpAnswer>& answer) {

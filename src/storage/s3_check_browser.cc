@@ -1,8 +1,9 @@
 // s3_check_browser.cc — what browsers and nginx do with what we sign for them: GET, PUT and POST without credentials.
 #include "base/encode.h"
-#include "storage/s3_bucket_rules.h"
+#include "storage/s3_bucket.h"
 #include "storage/s3_check.h"
 #include "storage/s3_errors.h"
+#include "storage/s3_xml_rules.h"
 
 namespace cloakroom::s3_check {
 namespace {
@@ -68,7 +69,7 @@ Status set_cors(S3Probe& probe) {
   if (!succeeded(now) && !none) return s3_error("GET", now);
   TRY_ASSIGN(const std::string rules,
              with_cors_rule(none ? std::string_view() : std::string_view(now.body), probe.wanted().origins));
-  TRY_ASSIGN(const HttpAnswer set, probe.send_xml("PUT", "cors=", rules));
+  TRY_ASSIGN(const HttpAnswer set, send_document(probe.store(), {"PUT", "cors=", rules}));
   if (!succeeded(set)) return s3_error("PUT", set);
   return Ok{};
 }

@@ -1,10 +1,11 @@
 // s3_check_bucket.cc — is the store there, does it take our signature, and is the bucket as it should be.
 #include "base/encode.h"
 #include "storage/s3.h"
-#include "storage/s3_bucket_rules.h"
+#include "storage/s3_bucket.h"
 #include "storage/s3_check.h"
 #include "storage/s3_correction.h"
 #include "storage/s3_errors.h"
+#include "storage/s3_xml_rules.h"
 
 namespace cloakroom::s3_check {
 namespace {
@@ -158,7 +159,7 @@ Finding lifecycle(S3Probe& probe) {
   if (!rules)
     return failure("cannot read the bucket's lifecycle: " + rules.error().detail,
                    "add the rule by the store's own tools");
-  const auto set = probe.send_xml("PUT", "lifecycle=", *rules);
+  const auto set = send_document(probe.store(), {"PUT", "lifecycle=", *rules});
   if (!succeeded(set)) {
     return compared(
         probe, {"a lifecycle rule for unfinished uploads", probe.profile().lifecycle_abort, false, told("PUT", set)});

@@ -1,5 +1,6 @@
 // s3_check_objects.cc — put, head, get, list and the finer points of how a store takes a body.
 #include "base/encode.h"
+#include "storage/s3_bucket.h"
 #include "storage/s3_check.h"
 #include "storage/s3_errors.h"
 
@@ -172,7 +173,7 @@ Finding remove_many(S3Probe& probe) {
   const std::string key = probe.key(kEnding);
   const std::string xml =
       "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Object><Key>" + key + "</Key></Object></Delete>";
-  const auto answer = probe.send_xml("POST", "delete=", xml);
+  const auto answer = send_document(probe.store(), {"POST", "delete=", xml});
   const Status done = answer ? check_result("POST", *answer, "DeleteResult") : Status(answer.error());
   const bool refused = done && answer->body.find("<Error>") != std::string::npos;
   if (!done || refused) {

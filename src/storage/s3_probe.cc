@@ -2,10 +2,13 @@
 #include "storage/s3_probe.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "base/encode.h"
 #include "base/id.h"
 #include "base/limits.h"
+#include "storage/s3_errors.h"
 
 namespace cloakroom {
 namespace {
@@ -14,7 +17,7 @@ constexpr std::string_view kName = "cloakroom-check-";
 constexpr std::uint64_t kLeftOverSeconds = 3600;
 
 bool succeeded(const Result<HttpAnswer>& answer) {
-  return answer && answer->status >= 200 && answer->status < 300;
+  return answer && is_success(*answer);
 }
 
 // Calls with the text of each <element> and with what follows it. Keys and ids of ours need no unescaping.
@@ -70,17 +73,6 @@ Result<HttpAnswer> S3Probe::put(const Put& put) {
   Result<HttpAnswer> answer = store_.call(request);
   remember(put.ending, answer ? *answer : HttpAnswer{});
   return answer;
-}
-
-Result<HttpAnswer> S3Probe::send_xml(std::string_view method, std::string_view query, std::string_view xml) {
-  TRY_ASSIGN(const auto digest, md5(xml));
-  const std::string hash = hex_encode(sha256(xml));
-  const std::string_view digest_bytes(reinterpret_cast<const char*>(digest.data()), digest.size());
-  return store_.call({.method = method,
-                      .query = std::string(query),
-                      .headers = {{"Content-Type", "application/xml"}, {"Content-MD5", base64_encode(digest_bytes)}},
-                      .payload_hash = hash,
-                      .text = xml});
 }
 
 Result<std::string> S3Probe::presign(std::string_view method, std::string_view ending, std::string_view query,

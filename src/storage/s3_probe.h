@@ -50,8 +50,6 @@ class S3Probe {
     std::string_view payload_hash = "";  // empty: the right one
   };
   Result<HttpAnswer> put(const Put& put);
-  // A body of this program's making for the bucket itself: hash and Content-MD5 are added.
-  Result<HttpAnswer> send_xml(std::string_view method, std::string_view query, std::string_view xml);
   // As a browser or nginx would: not signed, a connection of its own.
   Result<HttpAnswer> plain(const HttpCall& call) { return plain_.perform(call); }
   Result<std::string> presign(std::string_view method, std::string_view ending, std::string_view query = "",

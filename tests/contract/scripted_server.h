@@ -6,9 +6,11 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -29,6 +31,8 @@ struct Reply {
   bool keep_open = false;
   std::chrono::milliseconds pause_after_byte{0};                                    // a trickle
   std::function<std::string(const std::string& request)> make = {};                 // instead of the text
+  std::size_t read_at_most = std::string::npos;                                     // of the request, then answer
+  bool hold = false;                                                                // leave it to the client to close
   Reply(std::string t, bool keep = false) : text(std::move(t)), keep_open(keep) {}  // NOLINT: implicit by design
   Reply(const char* t) : text(t) {}                                                 // NOLINT: implicit by design
 };
@@ -78,7 +82,7 @@ class ScriptedServer {
       for (bool is_kept = true; is_kept && request.empty();) {  // who leaves a kept connection comes by another
         is_kept = static_cast<bool>(peer);
         if (!is_kept && !accept_next(peer)) return;
-        request = read_request(peer.get());
+        request = read_request(peer.get(), answer.read_at_most);
         if (is_kept && request.empty()) peer.reset(), is_kept = true;
       }
       const std::string text = answer.make ? answer.make(request) : answer.text;
@@ -87,6 +91,7 @@ class ScriptedServer {
         requests_.push_back(std::move(request));
       }
       send_all(peer.get(), text, answer.pause_after_byte);
+      if (answer.hold) wait_for_hangup(peer.get());
       if (!answer.keep_open) close_gently(peer);
     }
   }
@@ -108,6 +113,11 @@ class ScriptedServer {
     }
   }
 
+  static void wait_for_hangup(int fd) {
+    pollfd one{fd, POLLRDHUP, 0};
+    (void)::poll(&one, 1, 20000);
+  }
+
   // Reads what is left, so that the close sends no reset over the answer.
   static void close_gently(UniqueFd& peer) {
     ::shutdown(peer.get(), SHUT_WR);
@@ -116,11 +126,11 @@ class ScriptedServer {
     peer.reset();
   }
 
-  static std::string read_request(int fd) {
+  static std::string read_request(int fd, std::size_t most) {
     std::string text;
     std::array<char, 4096> block;
     std::size_t wanted = std::string::npos;
-    while (text.size() < wanted) {
+    while (text.size() < std::min(wanted, most)) {
       const ssize_t n = ::recv(fd, block.data(), block.size(), 0);
       if (n <= 0) break;
       text.append(block.data(), static_cast<std::size_t>(n));

@@ -34,6 +34,11 @@ static void hmac_gives_the_vectors_of_rfc_4231() {
            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
+static void md5_gives_the_vectors_of_rfc_1321() {
+  CHECK_EQ(hex_encode(CHECK_OK(md5(""))), "d41d8cd98f00b204e9800998ecf8427e");
+  CHECK_EQ(hex_encode(CHECK_OK(md5("message digest"))), "f96b697d7cb7938d525a2f31aaf161d0");
+}
+
 static void only_the_same_bytes_are_equal() {
   CHECK(equal_constant_time("", ""));
   CHECK(equal_constant_time(std::string_view("a\0b", 3), std::string_view("a\0b", 3)));
@@ -44,9 +49,8 @@ static void only_the_same_bytes_are_equal() {
 
 int main() {
   const CMUnitTest tests[] = {
-      CASE(sha256_gives_the_vectors_of_fips_180),
-      CASE(a_running_hash_does_not_care_where_it_is_cut),
-      CASE(hmac_gives_the_vectors_of_rfc_4231),
+      CASE(sha256_gives_the_vectors_of_fips_180), CASE(a_running_hash_does_not_care_where_it_is_cut),
+      CASE(hmac_gives_the_vectors_of_rfc_4231),   CASE(md5_gives_the_vectors_of_rfc_1321),
       CASE(only_the_same_bytes_are_equal),
   };
   return RUN_TESTS("digest", tests);

@@ -142,6 +142,82 @@ void a_throttling_store_gets_a_longer_pause() {
   CHECK_EQ(b.pauses[1].count(), 100);
 }
 
+Error asking(milliseconds time) {
+  Error error = kPassing;
+  error.retry_after = time;
+  return error;
+}
+
+void a_pause_that_the_store_asks_for_is_kept_within_reason() {
+  Bench b;
+  b.inner.script = {asking(milliseconds(3000)), asking(milliseconds(60000))};
+  CHECK_OK(b.store.head(b.key));
+  CHECK_EQ(b.pauses[0].count(), 3000);
+  CHECK_EQ(b.pauses[1].count(), 5100);  // 5 s over our own 100 ms
+  b.inner.calls = 0;
+  b.inner.script = {asking(milliseconds(1))};
+  CHECK_OK(b.store.head(b.key));
+  CHECK_EQ(b.pauses[2].count(), 50);  // our own is longer
+}
+
+std::size_t calls_in_an_outage(Bench& b, int requests) {
+  b.inner.calls = 0;
+  for (int i = 0; i < requests; ++i) CHECK_ERR(b.store.head(b.key), Errc::kStore);
+  return b.inner.calls;
+}
+
+void an_outage_does_not_multiply_the_load() {
+  Bench b;
+  b.inner.script = std::vector<Error>(10000, kPassing);
+  CHECK_EQ(calls_in_an_outage(b, 1000), 1000U + 500 / 14);  // the purse pays for 35 repetitions
+  Bench throttled;
+  throttled.inner.script = std::vector<Error>(10000, kThrottled);
+  CHECK_EQ(calls_in_an_outage(throttled, 1000), 1000U + 500 / 5);
+}
+
+void the_purse_fills_again_by_successes() {
+  Bench b;
+  b.inner.script = std::vector<Error>(10000, kPassing);
+  (void)calls_in_an_outage(b, 100);
+  b.inner.script.clear();
+  for (int i = 0; i < 8; ++i) CHECK_OK(b.store.head(b.key));  // 10 were left over
+  b.inner.script = std::vector<Error>(10000, kPassing);
+  CHECK_EQ(calls_in_an_outage(b, 10), 11U);
+  b.inner.script.clear();
+  for (int i = 0; i < 5000; ++i) CHECK_OK(b.store.head(b.key));
+  b.inner.script = std::vector<Error>(10000, kPassing);
+  CHECK_EQ(calls_in_an_outage(b, 1000), 1035U);  // and no fuller than at first
+}
+
+void a_repetition_that_worked_is_paid_back() {
+  Bench b;
+  for (int i = 0; i < 100; ++i) {
+    b.inner.calls = 0;
+    b.inner.script = {kPassing};
+    CHECK_OK(b.store.head(b.key));
+  }
+  CHECK_EQ(b.pauses.size(), 100U);
+}
+
+void of_many_removals_only_those_that_may_pass_are_repeated() {
+  Bench b;
+  const std::vector<ObjectKey> keys{CHECK_OK(ObjectKey::parse("a")), CHECK_OK(ObjectKey::parse("b")),
+                                    CHECK_OK(ObjectKey::parse("c"))};
+  b.inner.script = {kPassing, kLasting, kThrottled};
+  const std::vector<Status> outcomes = b.store.remove_many(keys);
+  CHECK(outcomes[0] && !outcomes[1] && outcomes[2]);
+  CHECK_EQ(outcomes[1].error().detail, "lasting");
+  CHECK_EQ(b.inner.calls, 5U);
+  CHECK_EQ(b.pauses.size(), 1U);
+  CHECK_EQ(b.pauses[0].count(), 1000);
+
+  b.inner.calls = 0;
+  b.inner.script = std::vector<Error>(100, kPassing);
+  for (const Status& status : b.store.remove_many(keys)) CHECK(!status);
+  CHECK_EQ(b.inner.calls, 9U);
+  CHECK(b.store.remove_many({}).empty());
+}
+
 void a_read_that_sent_nothing_is_repeated() {
   Bench b;
   StringSink sink;
@@ -180,11 +256,14 @@ void real_randomness_stays_within_its_bounds() {
 
 int main() {
   const CMUnitTest tests[] = {
-      CASE(a_call_that_works_is_made_once),         CASE(a_passing_fault_is_repeated_until_it_has_passed),
-      CASE(every_operation_but_ready_is_repeated),  CASE(the_third_failure_is_the_last_and_is_returned),
-      CASE(a_lasting_fault_is_not_repeated),        CASE(pauses_double_up_to_the_cap_and_shrink_by_chance),
-      CASE(a_throttling_store_gets_a_longer_pause), CASE(a_read_that_sent_nothing_is_repeated),
-      CASE(a_read_that_sent_bytes_is_not_repeated), CASE(real_randomness_stays_within_its_bounds),
+      CASE(a_call_that_works_is_made_once),          CASE(a_passing_fault_is_repeated_until_it_has_passed),
+      CASE(every_operation_but_ready_is_repeated),   CASE(the_third_failure_is_the_last_and_is_returned),
+      CASE(a_lasting_fault_is_not_repeated),         CASE(pauses_double_up_to_the_cap_and_shrink_by_chance),
+      CASE(a_throttling_store_gets_a_longer_pause),  CASE(a_pause_that_the_store_asks_for_is_kept_within_reason),
+      CASE(an_outage_does_not_multiply_the_load),    CASE(the_purse_fills_again_by_successes),
+      CASE(a_repetition_that_worked_is_paid_back),   CASE(of_many_removals_only_those_that_may_pass_are_repeated),
+      CASE(a_read_that_sent_nothing_is_repeated),    CASE(a_read_that_sent_bytes_is_not_repeated),
+      CASE(real_randomness_stays_within_its_bounds),
   };
   return RUN_TESTS("retry", tests);
 }

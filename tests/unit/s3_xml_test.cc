@@ -89,6 +89,20 @@ void throttling_is_told_apart() {
   CHECK(!s3_error("GET", answer_of(503, "ServiceUnavailable")).throttled);
 }
 
+void a_pause_that_the_store_asks_for_is_read() {
+  const auto asked = [](StoreHeaders headers) {
+    return s3_error("PUT", HttpAnswer{503, std::move(headers), ""}).retry_after.count();
+  };
+  CHECK_EQ(asked({}), 0);
+  CHECK_EQ(asked({{"retry-after", "3"}}), 3000);
+  CHECK_EQ(asked({{"x-amz-retry-after", "1500"}, {"retry-after", "3"}}), 1500);
+  CHECK_EQ(asked({{"date", "Sat, 31 Jan 2026 09:30:00 GMT"}, {"retry-after", "Sat, 31 Jan 2026 09:30:07 GMT"}}), 7000);
+  CHECK_EQ(asked({{"date", "Sat, 31 Jan 2026 09:30:00 GMT"}, {"retry-after", "Sat, 31 Jan 2026 09:29:00 GMT"}}), 0);
+  CHECK_EQ(asked({{"retry-after", "Sat, 31 Jan 2026 09:30:07 GMT"}}), 0);
+  for (const char* odd : {"-1", "soon", "99999999999999999999999"}) CHECK_EQ(asked({{"retry-after", odd}}), 0);
+  CHECK_EQ(asked({{"retry-after", "18446744073709551615"}}), 86400000);
+}
+
 void a_full_store_is_a_full_disk() {
   CHECK(s3_error("PUT", answer_of(403, "QuotaExceeded")).code == Errc::kDiskFull);
   CHECK(s3_error("PUT", HttpAnswer{507, {}, ""}).code == Errc::kDiskFull);
@@ -145,6 +159,7 @@ int main() {
       CASE(a_refusal_is_lasting_and_names_its_code),
       CASE(a_passing_fault_may_be_retried),
       CASE(throttling_is_told_apart),
+      CASE(a_pause_that_the_store_asks_for_is_read),
       CASE(a_full_store_is_a_full_disk),
       CASE(a_wrong_region_is_named),
       CASE(a_hostile_code_cannot_break_a_log_line),

@@ -1,0 +1,66 @@
+// s3_xml_bucket.h — the documents of calls about a whole bucket: listing, removal of many, CORS, lifecycle. Pure.
+//
+// Source   Amazon S3 API reference: ListObjectsV2, ListObjects, DeleteObjects, PutBucketCors,
+//          PutBucketLifecycleConfiguration.
+// Bytes    names in a listing are percent-encoded, with '+' for a space, only where the answer says EncodingType url.
+// Security as s3_xml_load.h; the caller caps the size (limits::kS3ListBytes).
+// Errors   kInvalid   not XML, another root, or a value that is not of its form
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace cloakroom {
+
+struct S3ListedObject {
+  std::string key;
+  std::uint64_t size_bytes = 0;
+  std::string etag;           // as the store wrote it, quotes and all
+  std::string last_modified;  // UTC, "2026-01-31T09:30:00.000Z"; sorts as text
+};
+
+struct S3ListPage {
+  std::vector<S3ListedObject> objects;
+  bool is_truncated = false;
+  std::string token;          // of ListObjectsV2, for the next page
+  std::string marker;         // of ListObjects: NextMarker, or else the last key
+  bool is_version_1 = false;  // an answer of ListObjects, whatever was asked for
+};
+Result<S3ListPage> parse_s3_list(std::string_view xml);
+
+std::string delete_objects_xml(std::span<const std::string_view> keys);  // quiet: only failures are answered
+struct S3DeleteFailure {
+  std::string key, code;
+};
+Result<std::vector<S3DeleteFailure>> parse_delete_result(std::string_view xml);
+
+struct S3CorsRule {
+  std::vector<std::string> allowed_origins = {};  // "https://app.example.org"
+  std::vector<std::string> allowed_methods = {};  // "PUT"
+  std::vector<std::string> allowed_headers = {};  // "*", "content-type"
+  std::vector<std::string> exposed_headers = {};  // "ETag"
+  std::chrono::seconds max_age{0};                // of a preflight's answer in the browser; 0 = the browser's own
+  bool operator==(const S3CorsRule&) const = default;
+};
+std::string cors_xml(std::span<const S3CorsRule> rules);
+Result<std::vector<S3CorsRule>> parse_cors(std::string_view xml);
+
+struct S3LifecycleRule {
+  std::string id = {};
+  std::string prefix = {};            // empty = the whole bucket
+  unsigned abort_multipart_days = 0;  // 0 = never
+  unsigned expire_days = 0;           // 0 = never
+  bool is_enabled = true;
+  bool has_more = false;  // read: it says things that these fields do not hold
+  bool operator==(const S3LifecycleRule&) const = default;
+};
+std::string lifecycle_xml(std::span<const S3LifecycleRule> rules);
+Result<std::vector<S3LifecycleRule>> parse_lifecycle(std::string_view xml);
+
+}  // namespace cloakroom

@@ -1,0 +1,194 @@
+// s3_bucket_test.cc — listing, removal of many and bucket rules on a real S3 store.
+//
+// Needs    runs when S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are set; tests/servers/ceph-s3 prints them.
+#include "storage/s3_bucket.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "storage/retry.h"
+#include "storage/s3.h"
+#include "storage/s3_delete.h"
+#include "storage/s3_list.h"
+#include "store_suite.h"
+
+using namespace cloakroom;         // NOLINT: a test
+using namespace cloakroom::suite;  // NOLINT: a test
+
+namespace {
+
+struct SystemClock final : Clock {
+  TimePoint now() const override { return system_now(); }
+};
+const SystemClock kClock;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::unique_ptr<S3Store> make_store(const Clock& clock) {
+  S3Options options;
+  options.endpoint = environment("S3_ENDPOINT");
+  options.region = environment("S3_REGION");
+  options.bucket = "contract-" + random_hex(6);
+  options.access_key_id = environment("S3_ACCESS_KEY_ID");
+  options.secret_access_key = environment("S3_SECRET_ACCESS_KEY");
+  std::unique_ptr<S3Store> store = CHECK_OK(S3Store::make(options, clock));
+  CHECK_OK(store->prepare());
+  return store;
+}
+
+S3Store& store() {
+  static const std::unique_ptr<S3Store> one = make_store(kClock);
+  return *one;
+}
+S3Client& client() {
+  return store().client();
+}
+
+// Keys that ObjectKey would refuse too: what others put into a bucket is listed and removed all the same.
+void put_raw(const std::string& key, const std::string& bytes) {
+  const std::string hash = hex_encode(sha256(bytes));
+  const HttpAnswer put = CHECK_OK(client().call({.method = "PUT", .key = key, .payload_hash = hash, .text = bytes}));
+  CHECK_EQ(put.status, 200);
+}
+
+std::vector<std::string> keys_of(S3ListOptions options) {
+  S3Listing listing(client(), std::move(options));
+  std::vector<std::string> keys;
+  while (const auto object = CHECK_OK(listing.next())) keys.push_back(object->key);
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+std::vector<Status> remove_all(const std::vector<std::string>& keys) {
+  return delete_objects(client(), std::vector<std::string_view>(keys.begin(), keys.end()));
+}
+
+const std::vector<std::string> kOdd{
+    "a b",    "a+b",      "a%2Bb",  "a&b<c>\"d'", "a/b//c", "\xC3\xBC\xE6\xBC\xA2\xF0\x9F\x98\x80",
+    "q?x=1",  " blanks ", "tilde~", "c=d",        "#hash",  "line\nfeed",
+    "cr\rlf", "bell\x07"};
+
+void odd_keys_are_listed_as_they_are_and_removed_at_once() {
+  const std::string prefix = "odd " + random_hex(4) + "+/";
+  std::vector<std::string> keys;
+  for (const std::string& name : kOdd) keys.push_back(prefix + name);
+  for (const std::string& key : keys) put_raw(key, key);
+  std::sort(keys.begin(), keys.end());
+  CHECK(keys_of({.prefix = prefix, .page_keys = 3}) == keys);
+  CHECK(keys_of({.prefix = prefix}) == keys);
+  CHECK(keys_of({.prefix = prefix + "a", .start_after = keys.back()}).empty());
+  CHECK(keys_of({.prefix = prefix, .start_after = keys[4]}) == std::vector<std::string>(keys.begin() + 5, keys.end()));
+
+  for (const Status& outcome : remove_all(keys)) CHECK_OK(outcome);
+  CHECK(keys_of({.prefix = prefix}).empty());
+  for (const Status& outcome : remove_all(keys)) CHECK_OK(outcome);  // absent is a success
+}
+
+void an_object_is_listed_with_its_size_and_time() {
+  const std::string prefix = "meta-" + random_hex(4) + "/";
+  put_raw(prefix + "a", "0123456");
+  S3Listing listing(client(), {.prefix = prefix});
+  const auto object = CHECK_OK(listing.next());
+  CHECK(object.has_value());
+  CHECK_EQ(object->size_bytes, 7U);
+  CHECK(object->etag.find("124bd1296bec0d9d93c7b52a71ad8d5b") != std::string::npos);  // the MD5 of it
+  CHECK(object->last_modified > iso8601_ms(system_now() - std::chrono::hours(1)));
+  CHECK(object->last_modified < iso8601_ms(system_now() + std::chrono::hours(1)));
+  CHECK(!CHECK_OK(listing.next()));
+}
+
+void many_pages_hold_every_key_once() {
+  const std::string prefix = "pages-" + random_hex(4) + "/";
+  std::vector<std::string> keys;
+  for (int i = 100; i < 125; ++i) keys.push_back(prefix + std::to_string(i));
+  for (const std::string& key : keys) put_raw(key, "");
+  CHECK(keys_of({.prefix = prefix, .page_keys = 4}) == keys);
+  CHECK(keys_of({.prefix = prefix, .page_keys = 25}) == keys);
+  Retrier retrier{RetryPolicy{}};
+  S3Listing listing(client(), {.prefix = prefix, .page_keys = 24}, &retrier);
+  for (const std::string& key : keys) CHECK_EQ(CHECK_OK(listing.next())->key, key);
+  for (const Status& outcome : remove_all(keys)) CHECK_OK(outcome);
+}
+
+void a_store_removes_many_by_its_port() {
+  std::vector<ObjectKey> keys;
+  const TempFile file("x");
+  for (int i = 0; i < 5; ++i) {
+    keys.push_back(fresh_key());
+    CHECK_OK(store().put(keys.back(), file.whole(), {}));
+  }
+  keys.push_back(fresh_key());  // never stored
+  const auto outcomes = store().remove_many(keys);
+  CHECK_EQ(outcomes.size(), 6U);
+  for (const Status& outcome : outcomes) CHECK_OK(outcome);
+  for (const ObjectKey& key : keys) CHECK_ERR(store().head(key), Errc::kNotFound);
+}
+
+void a_bucket_that_is_gone_is_an_error_of_the_store() {
+  S3Options options = client().options();
+  options.bucket += "-gone";
+  const auto gone = CHECK_OK(S3Client::make(options, kClock));
+  S3Listing listing(*gone, {});
+  CHECK_ERR(listing.next(), Errc::kStore);
+  CHECK_ERR(delete_objects(*gone, std::vector<std::string_view>{"a", "b"})[0], Errc::kStore);
+  CHECK_ERR(get_bucket_cors(*gone), Errc::kStore);
+}
+
+void cors_rules_are_kept() {
+  CHECK(CHECK_OK(get_bucket_cors(client())).empty());
+  const std::vector<S3CorsRule> rules{
+      {{"https://app.example.org"}, {"GET", "PUT"}, {"*"}, {"ETag"}, std::chrono::seconds(600)}};
+  CHECK(CHECK_OK(put_bucket_cors(client(), rules)));
+  std::vector<S3CorsRule> kept = CHECK_OK(get_bucket_cors(client()));
+  CHECK_EQ(kept.size(), 1U);
+  std::sort(kept[0].allowed_methods.begin(), kept[0].allowed_methods.end());
+  CHECK(kept == rules);
+}
+
+void lifecycle_rules_are_kept() {
+  CHECK(CHECK_OK(get_bucket_lifecycle(client())).empty());
+  std::vector<S3LifecycleRule> rules{{"leftovers", "", 1, 0}, {"quarantine", "quarantine/", 0, 2}};
+  CHECK(CHECK_OK(put_bucket_lifecycle(client(), rules)));
+  std::vector<S3LifecycleRule> kept = CHECK_OK(get_bucket_lifecycle(client()));
+  std::sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  CHECK(kept == rules);
+}
+
+void a_wrong_clock_is_put_right_by_a_real_store() {
+  struct Wrong final : Clock {
+    TimePoint now() const override { return system_now() + std::chrono::hours(20); }
+  } wrong;
+  const auto late = CHECK_OK(S3Store::make(client().options(), wrong));
+  CHECK_OK(late->ready());  // HEAD: no words, only a Date
+  const auto later = CHECK_OK(S3Store::make(client().options(), wrong));
+  const TempFile file("x");
+  const ObjectKey key = fresh_key();
+  CHECK_OK(later->put(key, file.whole(), {}));
+  CHECK_OK(later->remove(key));
+  const auto off = later->client().now() - system_now();
+  CHECK(std::chrono::abs(off) < std::chrono::seconds(60));
+}
+
+}  // namespace
+
+int main() {
+  if (environment("S3_ENDPOINT").empty()) {
+    std::printf("1..0 # SKIP S3_ENDPOINT is not set\n");
+    return 0;
+  }
+  const CMUnitTest tests[] = {
+      CASE(odd_keys_are_listed_as_they_are_and_removed_at_once),
+      CASE(an_object_is_listed_with_its_size_and_time),
+      CASE(many_pages_hold_every_key_once),
+      CASE(a_store_removes_many_by_its_port),
+      CASE(a_bucket_that_is_gone_is_an_error_of_the_store),
+      CASE(cors_rules_are_kept),
+      CASE(lifecycle_rules_are_kept),
+      CASE(a_wrong_clock_is_put_right_by_a_real_store),
+  };
+  return RUN_TESTS("contract_s3_bucket", tests);
+}
