@@ -113,7 +113,7 @@ void S3Probe::find_lost_uploads() {
   const auto answer = store_.call({.method = "GET", .query = "prefix=" + percent_encode(stem_) + "&uploads="});
   if (!succeeded(answer)) return;
   for_each_text(answer->body, "UploadId", [this](std::string_view id, std::string_view) {
-    if (!id.empty()) remember_upload(kUploadEnding, id);
+    if (!id.empty()) remember_upload(id);
   });
 }
 
