@@ -115,6 +115,11 @@ Result<MigrationReport> migrate_locked(Database& database, const std::vector<Mig
 
 }  // namespace
 
+Result<int> newest_version(const std::string& folder) {
+  TRY_ASSIGN(const auto known, list_migrations(folder));
+  return known.back().version;
+}
+
 Result<int> schema_version(Database& database) {
   Params schema;
   schema.text(database.schema());

@@ -24,6 +24,9 @@ struct MigrationReport {
 
 Result<MigrationReport> migrate(Database& database, const std::string& folder);
 
+// The last of the files: what this program needs.
+Result<int> newest_version(const std::string& folder);
+
 // 0: the schema is empty or absent.
 Result<int> schema_version(Database& database);
 

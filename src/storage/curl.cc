@@ -251,8 +251,8 @@ void CurlClient::configure(const HttpCall& call, Transfer& transfer, const curl_
     curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, &CurlClient::on_seek);
     curl_easy_setopt(h, CURLOPT_SEEKDATA, &transfer);
     curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, static_cast<long>(limits::kCopyBufferBytes));
-  } else if (call.method == "DELETE") {
-    curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, "DELETE");
+  } else if (call.method == "DELETE" || call.method == "OPTIONS") {
+    curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, std::string(call.method).c_str());
   } else if (call.method != "GET") {
     BUG("HTTP method without a rule");
   }

@@ -44,7 +44,7 @@ struct HttpAnswer {
 };
 
 struct HttpCall {
-  std::string_view method;  // GET, HEAD, PUT, POST or DELETE
+  std::string_view method;  // GET, HEAD, PUT, POST, DELETE or OPTIONS
   std::string url;          // percent-encoded; sent as it stands
   StoreHeaders headers;
   const FileRange* file = nullptr;  // body of a PUT or POST

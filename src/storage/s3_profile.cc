@@ -104,7 +104,7 @@ constexpr std::array kProfiles{
               .post_policy = Fact::kYes,
               .cors_api = Fact::kYes,
               .lifecycle_abort = Fact::kYes,
-              .conditional_put = Fact::kUnsure,
+              .conditional_put = Fact::kYes,
               .response_overrides = Fact::kYes,
               .delete_keeps_bytes = Fact::kNo},
     S3Profile{.provider = S3Provider::kGarage,

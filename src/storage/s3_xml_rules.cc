@@ -1,7 +1,7 @@
-// s3_bucket_rules.cc — reads and writes CORSConfiguration and LifecycleConfiguration with pugixml.
-#include "storage/s3_bucket_rules.h"
+// s3_xml_rules.cc — reads and writes CORSConfiguration and LifecycleConfiguration with pugixml.
+#include "storage/s3_xml_rules.h"
 
-#include <pugixml.hpp>
+#include "storage/s3_xml_load.h"
 
 namespace cloakroom {
 namespace {
@@ -9,9 +9,6 @@ namespace {
 constexpr const char* kNamespace = "http://s3.amazonaws.com/doc/2006-03-01/";
 constexpr const char* kRuleId = "cloakroom";
 constexpr const char* kAbortDays = "7";
-
-// No DTD is kept, and pugixml expands no entities but XML's five.
-constexpr unsigned kOptions = pugi::parse_escapes | pugi::parse_cdata | pugi::parse_trim_pcdata | pugi::parse_eol;
 
 void add_text(pugi::xml_node parent, const char* name, const std::string& text) {
   parent.append_child(name).text().set(text.c_str());
@@ -25,8 +22,7 @@ Result<pugi::xml_node> open_rules(pugi::xml_document& document, std::string_view
     root = document.append_child(root_name);
     root.append_attribute("xmlns") = kNamespace;
   } else {
-    const pugi::xml_parse_result parsed = document.load_buffer(now.data(), now.size(), kOptions);
-    if (!parsed) return Error{Errc::kInvalid, std::string("no XML: ") + parsed.description()};
+    TRY(load_xml(document, now));
     root = document.child(root_name);
     if (!root) return Error{Errc::kInvalid, std::string("no <") + root_name + ">"};
   }
@@ -75,7 +71,7 @@ Result<std::string> with_abort_rule(std::string_view now, std::string_view key_p
 
 bool has_abort_rule(std::string_view now, std::string_view key_prefix) {
   pugi::xml_document document;
-  if (!document.load_buffer(now.data(), now.size(), kOptions)) return false;
+  if (!load_xml(document, now)) return false;
   for (const pugi::xml_node rule : document.child("LifecycleConfiguration").children("Rule")) {
     // An old rule has its prefix beside the filter's place; one with tags or sizes is not for every upload.
     const pugi::xml_node filter = rule.child("Filter");

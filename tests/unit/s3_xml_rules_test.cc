@@ -1,5 +1,5 @@
-// s3_bucket_rules_test.cc — a rule of ours is added once, and nobody else's is lost.
-#include "storage/s3_bucket_rules.h"
+// s3_xml_rules_test.cc — a rule of ours is added once, and nobody else's is lost.
+#include "storage/s3_xml_rules.h"
 
 #include <string>
 #include <vector>
@@ -86,5 +86,5 @@ int main() {
       CASE(another_document_is_refused_and_not_overwritten),
       CASE(an_abort_rule_counts_when_it_is_enabled_and_covers_our_keys),
   };
-  return RUN_TESTS("s3_bucket_rules", tests);
+  return RUN_TESTS("s3_xml_rules", tests);
 }

@@ -1,4 +1,4 @@
-// s3_bucket_rules.h — adds a rule of ours to the CORS and lifecycle rules of a bucket; those of others stay.
+// s3_xml_rules.h — adds a rule of ours to the CORS and lifecycle rules of a bucket; those of others stay.
 //
 // Source   Amazon S3 API reference, PutBucketCors and PutBucketLifecycleConfiguration: both replace all rules at once,
 // so

@@ -1,0 +1,119 @@
+// check.cc — `cloakroom check`: tries what the settings promise, and says what to do about what does not work.
+#include <signal.h>
+
+#include <iostream>
+
+#include "base/json.h"
+#include "cmd/check_host.h"
+#include "cmd/commands.h"
+#include "cmd/wiring.h"
+#include "storage/s3_check.h"
+
+namespace cloakroom {
+namespace {
+
+struct Options {
+  std::string sql_folder = share_folder() + "/sql";
+  bool fix = false;
+  bool json = false;
+};
+
+// A check that is told to end does so between two questions, so that it can clean up. The signals stay pending.
+class HeldSignals {
+ public:
+  HeldSignals() {
+    sigset_t held;
+    sigemptyset(&held);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&held, number);
+    ::sigprocmask(SIG_BLOCK, &held, &before_);
+  }
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+  ~HeldSignals() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+  static bool told_to_end() {
+    sigset_t pending;
+    ::sigpending(&pending);
+    return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 ||
+           sigismember(&pending, SIGHUP) == 1;
+  }
+
+ private:
+  sigset_t before_{};
+};
+
+void append(Findings& all, Findings more) {
+  for (Finding& one : more) all.push_back(std::move(one));
+}
+
+Findings check_all(const Config& config, const Options& options) {
+  const SystemClock clock;
+  Findings all{{"settings", Verdict::kOk, "the settings are valid", ""}};
+  append(all, check_database(config, options.sql_folder));
+  append(all, check_folders(config));
+  if (config.s3) {
+    const S3CheckOptions wanted{.key_prefix = config.key_prefix,
+                                .origins = config.cors_origins,
+                                .fix = options.fix,
+                                .stopped = HeldSignals::told_to_end};
+    append(all, check_s3(s3_options(*config.s3), profile_of(*config.s3), wanted, clock));
+  }
+  return all;
+}
+
+std::size_t count(const Findings& findings, Verdict verdict) {
+  return static_cast<std::size_t>(
+      std::count_if(findings.begin(), findings.end(), [verdict](const Finding& f) { return f.verdict == verdict; }));
+}
+
+void print_text(const Findings& findings) {
+  for (const Finding& f : findings) {
+    std::cout << word_of(f.verdict) << std::string(9 - word_of(f.verdict).size(), ' ') << f.check << ": " << f.text
+              << "\n";
+    if (!f.remedy.empty()) std::cout << std::string(9, ' ') << "-> " << f.remedy << "\n";
+  }
+  std::cout << count(findings, Verdict::kOk) << " ok, " << count(findings, Verdict::kWarning) << " warnings, "
+            << count(findings, Verdict::kFailure) << " failures\n";
+}
+
+void print_json(const Findings& findings) {
+  const Json list(json_array());
+  for (const Finding& f : findings) {
+    const Json one(json_object());
+    json_object_set_new(one.get(), "check", json_text(f.check).release());
+    json_object_set_new(one.get(), "verdict", json_text(word_of(f.verdict)).release());
+    json_object_set_new(one.get(), "text", json_text(f.text).release());
+    json_object_set_new(one.get(), "remedy", f.remedy.empty() ? json_null() : json_text(f.remedy).release());
+    json_array_append(list.get(), one.get());
+  }
+  const Json all(json_object());
+  json_object_set_new(all.get(), "ok", json_boolean(count(findings, Verdict::kFailure) == 0));
+  json_object_set(all.get(), "checks", list.get());
+  std::cout << dump_json(all) << "\n";
+}
+
+}  // namespace
+
+void add_check(CLI::App& cli, Command& chosen) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = cli.add_subcommand("check", "try database, folders and store, and say what to do about problems");
+  command->add_flag(
+      "--fix", options->fix,
+      "make the bucket, let CORS_ORIGINS in by a CORS rule, and have unfinished multipart uploads removed "
+      "by a lifecycle rule");
+  command->add_flag("--json", options->json, "report as JSON");
+  command->add_option("--sql", options->sql_folder, "folder of the migrations")->capture_default_str();
+  command->callback([options, &chosen] {
+    chosen = [options]() -> int {
+      const auto config = settings_or_complain();
+      if (!config) return kExitConfig;
+      const HeldSignals held;
+      const Findings findings = check_all(*config, *options);
+      options->json ? print_json(findings) : print_text(findings);
+      std::cout.flush();  // a signal that waits ends us right after this
+      return count(findings, Verdict::kFailure) == 0 ? kExitDone : kExitProblems;
+    };
+  });
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,132 @@
+// check_host.cc — asks PostgreSQL for its schema, and the file system for its room.
+#include "cmd/check_host.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/id.h"
+#include "cmd/wiring.h"
+#include "db/migrate.h"
+
+namespace cloakroom {
+namespace {
+
+constexpr std::uint64_t kComfortableUploads = 10;  // room for so many at once, each of the largest size
+
+std::string quoted(const std::string& text) {
+  return "'" + text + "'";
+}
+
+struct Folder {
+  std::string setting, path;
+};
+
+// Whether a file can be written and made durable there.
+Status write_and_remove(const std::string& folder) {
+  const std::string path = folder + "/" + random_hex(16);  // the sweep of left-overs knows this form
+  TRY_ASSIGN(const UniqueFd fd, open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  Status done = write_all(fd.get(), std::as_bytes(std::span("cloakroom check")));
+  if (done) done = sync_file(fd.get(), path);
+  ::unlink(path.c_str());
+  return done;
+}
+
+Finding writable(const std::string& name, const Folder& folder, const std::string& inner) {
+  struct stat info {};
+  if (::stat(folder.path.c_str(), &info) != 0) {
+    if (errno == ENOENT) {
+      return {name, Verdict::kWarning, folder.setting + " " + quoted(folder.path) + " does not exist yet",
+              "a worker makes it at its start, if it may write to the folder above; else make it yourself"};
+    }
+    return {name, Verdict::kFailure, errno_error("find", folder.path, errno).detail, "correct " + folder.setting};
+  }
+  if (!S_ISDIR(info.st_mode)) {
+    return {name, Verdict::kFailure, quoted(folder.path) + " is no folder", "correct " + folder.setting};
+  }
+  const std::string into = ::access(inner.c_str(), F_OK) == 0 ? inner : folder.path;
+  if (const Status written = write_and_remove(into); !written) {
+    return {name, Verdict::kFailure, written.error().detail,
+            written.error().code == Errc::kDiskFull ? "make room on that disk"
+                                                    : "let the user of the workers (and of this check) write there"};
+  }
+  return {name, Verdict::kOk, quoted(into) + " can be written", ""};
+}
+
+Finding room(const std::string& name, const Folder& folder, std::uint64_t largest_bytes) {
+  struct statvfs disk {};
+  if (::statvfs(folder.path.c_str(), &disk) != 0) {
+    return {name, Verdict::kWarning, errno_error("find the room of", folder.path, errno).detail,
+            "correct " + folder.setting + " or make the folder"};
+  }
+  const std::uint64_t free_bytes = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+  const std::string text = std::to_string(free_bytes >> 20) + " MiB are free for " + quoted(folder.path);
+  if (free_bytes < largest_bytes) {
+    return {name, Verdict::kFailure, text + ", less than one upload of MAX_REQUEST_SIZE", "make room on that disk"};
+  }
+  if (free_bytes / kComfortableUploads < largest_bytes || disk.f_favail == 0) {
+    return {name, Verdict::kWarning, text + ", less than ten uploads of MAX_REQUEST_SIZE", "make room on that disk"};
+  }
+  return {name, Verdict::kOk, text, ""};
+}
+
+Finding one_file_system(const Folder& bodies, const Folder& files) {
+  const std::string name = "local.one_file_system";
+  struct stat a {};
+  struct stat b {};
+  if (::stat(bodies.path.c_str(), &a) != 0 || ::stat(files.path.c_str(), &b) != 0) {
+    return {name, Verdict::kOk, "one of the folders does not exist yet", ""};
+  }
+  if (a.st_dev == b.st_dev) return {name, Verdict::kOk, "bodies are spooled on the file system of the store", ""};
+  return {name, Verdict::kWarning,
+          bodies.setting + " and " + files.setting + " lie on two file systems: each upload is copied once more",
+          "set BODY_TEMP_PATH to a folder on the file system of UPLOAD_STORAGE_PATH"};
+}
+
+}  // namespace
+
+Findings check_database(const Config& config, const std::string& migrations_folder) {
+  Database database(database_options(config, "cloakroom-check"));
+  const auto version = schema_version(database);
+  if (!version) {
+    return {{"database.reach", Verdict::kFailure, version.error().detail,
+             "see whether PostgreSQL runs, and correct DATABASE_URL (host, database, user, password)"}};
+  }
+  Findings found{{"database.reach", Verdict::kOk, "PostgreSQL answers", ""}};
+  const auto newest = newest_version(migrations_folder);
+  if (!newest) {
+    found.push_back(
+        {"database.schema", Verdict::kFailure, newest.error().detail, "install cloakroom again, or use --sql"});
+  } else if (*version < *newest) {
+    found.push_back(
+        {"database.schema", Verdict::kFailure,
+         "the schema is at version " + std::to_string(*version) + ", this program needs " + std::to_string(*newest),
+         "run: cloakroom migrate"});
+  } else if (*version > *newest) {
+    found.push_back({"database.schema", Verdict::kFailure,
+                     "the schema is at version " + std::to_string(*version) + ", newer than this program's " +
+                         std::to_string(*newest),
+                     "install the newer cloakroom"});
+  } else {
+    found.push_back({"database.schema", Verdict::kOk, "the schema is at version " + std::to_string(*version), ""});
+  }
+  return found;
+}
+
+Findings check_folders(const Config& config) {
+  const Folder bodies{"BODY_TEMP_PATH", config.body_temp_path};
+  const Folder files{"UPLOAD_STORAGE_PATH", config.storage_path};
+  Findings found;
+  if (config.storage == "local") {
+    found.push_back(writable("local.write", files, files.path + "/.tmp"));
+    found.push_back(room("local.room", files, config.max_request_bytes));
+    found.push_back(one_file_system(bodies, files));
+  } else {
+    found.push_back(room("local.body_room", bodies, config.max_request_bytes));
+  }
+  return found;
+}
+
+}  // namespace cloakroom
