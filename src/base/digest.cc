@@ -29,6 +29,12 @@ Sha256Digest sha256(std::string_view bytes) {
   return hash.finish();
 }
 
+std::array<std::uint8_t, 16> md5(std::string_view bytes) {
+  std::array<std::uint8_t, 16> digest{};
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_md5(), nullptr) != 1) BUG("MD5 is refused");
+  return digest;
+}
+
 // OpenSSL 3 looks an algorithm up by name at every HMAC() call, which costs more than the HMAC itself: look once.
 Sha256Digest hmac_sha256(std::span<const std::uint8_t> key, std::string_view message) {
   using Mac = std::unique_ptr<EVP_MAC, CDelete<EVP_MAC_free>>;

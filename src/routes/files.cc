@@ -1,5 +1,6 @@
 // files.cc — bytes out: access, conditions, range, then the way that domain/download chose.
 #include "base/encode.h"
+#include "domain/proxy_cache.h"
 #include "http/conditional.h"
 #include "http/range.h"
 #include "routes/app.h"
@@ -7,9 +8,6 @@
 
 namespace cloakroom {
 namespace {
-
-// Slices keep nginx's cache useful for seeking in large files; small ones are fetched whole.
-constexpr std::uint64_t kSlicedFromBytes = 16ULL << 20;
 
 // Disarms what a browser might run if somebody opens the file itself: no scripts, no requests, an origin of its own.
 // The viewers that browsers build around an image or a video still need their inline styles and the file.
@@ -69,9 +67,9 @@ struct Render {
   }
   Response operator()(const InternalS3& object) {
     if (asked.head) return length_only();
-    r.add("X-Accel-Redirect", internal(object.size_bytes > kSlicedFromBytes ? "s3-sliced" : "s3"));
+    r.add("X-Accel-Redirect", internal(is_sliced(object.size_bytes) ? "s3-sliced" : "s3"));
     r.add("X-Cloakroom-Target", object.target);
-    r.add("X-Cloakroom-Cache-Key", to_hex(attachment.id));
+    r.add("X-Cloakroom-Cache-Key", cache_key(app.options.instance, object.key));
     return handed_over();
   }
   Response operator()(const Redirect& redirect) {
@@ -102,7 +100,7 @@ Result<Response> get_file(App& app, const Context& context) {
   const auto id = parse_uuid(context.params[0]);
   if (!id) return cloaked();
   TRY_ASSIGN(const auto found, app.rows.find(*id, context.caller.user_id));
-  TRY(check_read(context.caller, found));
+  TRY(check_read_file(app.options.visibility, context.caller, found));
   const Attachment& attachment = found->attachment;
 
   const bool download = query_value(request.query, "download") == "1";
@@ -137,7 +135,8 @@ Result<Response> get_file(App& app, const Context& context) {
   }
   const DownloadWish wish{.headers = {headers.disposition, headers.content_type},
                           .head_only = asked.head,
-                          .by_worker = !conditions.if_match.empty() || !conditions.if_unmodified_since.empty()};
+                          .by_worker = !conditions.if_match.empty() || !conditions.if_unmodified_since.empty(),
+                          .other_than_stored = download};
   TRY_ASSIGN(const DownloadPlan plan, app.downloads.plan(attachment, wish));
   return std::visit(Render{app, attachment, headers, asked, std::move(r)}, plan);
 }
