@@ -327,12 +327,9 @@ Result<Config> read_config(const EnvLookup& env) {
   c.presign_expires = std::chrono::seconds(in.number("PRESIGN_EXPIRES", 1, 604800));
   c.visibility = in.one_of("VISIBILITY", "private public");
   c.cdn_url = in.text("CDN_URL");
-  const auto caching = [&](std::string_view name) {
-    const Raw from = in.raw(name);
-    return c.visibility == "public" && from.source == "default" ? std::string(kPublicCaching) : in.text(name);
-  };
-  c.cache_control = caching("CACHE_CONTROL");
-  c.object_cache_control = caching("OBJECT_CACHE_CONTROL");
+  c.cache_control = in.text("CACHE_CONTROL");
+  c.object_cache_control = in.text("OBJECT_CACHE_CONTROL");
+  fill_caching(c);
   while (c.cdn_url.ends_with('/')) c.cdn_url.pop_back();
   for (const SettingProblem& found : public_problems(c)) in.problem(found.name, found.what);
   read_identity(in, c);

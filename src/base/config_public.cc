@@ -8,6 +8,11 @@
 namespace cloakroom {
 namespace {
 
+// Under an address the bytes never change.
+constexpr std::string_view kPublic = "public, max-age=31536000, immutable";
+constexpr std::string_view kPrivate = "private, max-age=86400, immutable";
+constexpr std::string_view kPrivateObjects = "public, max-age=3600";  // seen only by who has a signed URL
+
 // Keys are appended, and a query or a fragment would swallow them. A user name would be handed to every visitor.
 bool is_cdn_url(std::string_view url) {
   constexpr std::string_view kScheme = "https://";
@@ -30,6 +35,12 @@ bool forbids_sharing(std::string_view cache_control) {
 }
 
 }  // namespace
+
+void fill_caching(Config& config) {
+  const bool is_public = config.visibility == "public";
+  if (config.cache_control.empty()) config.cache_control = is_public ? kPublic : kPrivate;
+  if (config.object_cache_control.empty()) config.object_cache_control = is_public ? kPublic : kPrivateObjects;
+}
 
 std::vector<SettingProblem> public_problems(const Config& config) {
   std::vector<SettingProblem> found;

@@ -9,8 +9,8 @@
 
 namespace cloakroom {
 
-// The default of CACHE_CONTROL and OBJECT_CACHE_CONTROL for public files: under an address the bytes never change.
-inline constexpr std::string_view kPublicCaching = "public, max-age=31536000, immutable";
+// The defaults of CACHE_CONTROL and OBJECT_CACHE_CONTROL, which depend on VISIBILITY.
+void fill_caching(Config& config);
 
 struct SettingProblem {
   std::string_view name;

@@ -31,5 +31,5 @@ int main() {
       CASE(a_file_lies_in_folders_named_by_the_end_of_its_md5),
       CASE(there_is_a_file_for_the_whole_or_one_for_each_slice),
   };
-  return cmocka_run_group_tests_name("proxy_cache", tests, nullptr, nullptr);
+  return RUN_TESTS("proxy_cache", tests);
 }

@@ -175,5 +175,5 @@ int main() {
       CASE(a_host_without_nginx_is_left_alone),
       CASE(after_a_heavy_pass_the_jobs_come_first),
   };
-  return cmocka_run_group_tests_name("purge_cache", tests, nullptr, nullptr);
+  return RUN_TESTS("purge_cache", tests);
 }
