@@ -1,6 +1,7 @@
 // files.cc — bytes out: access, conditions, range, then the way that domain/download chose.
 #include "base/encode.h"
 #include "domain/proxy_cache.h"
+#include "http/byteranges.h"
 #include "http/conditional.h"
 #include "http/range.h"
 #include "routes/app.h"
@@ -18,6 +19,17 @@ Response file_response(const Attachment& a, const FileHeaders& headers) {
   Response r;
   r.add("ETag", headers.etag).add("Last-Modified", http_date(a.created_at)).add("Content-Security-Policy", kFilePolicy);
   return r;
+}
+
+// nginx answers several ranges from a file alone: of an object it has not, or only slices of, it sends the whole. So
+// the worker does, unless they are long together: then the whole is what a client must take anyway (RFC 9110
+// section 14.2).
+constexpr std::uint64_t kMostRangesBytes = 16ULL << 20;
+
+bool worker_sends_ranges(const Attachment& attachment, std::span<const ByteRange> ranges) {
+  std::uint64_t total_bytes = 0;  // at most the object's size: parse_range sees to that
+  for (const ByteRange& range : ranges) total_bytes += range.length;
+  return ranges.size() > 1 && attachment.store == StoreKind::kS3 && total_bytes <= kMostRangesBytes;
 }
 
 struct Asked {
@@ -59,6 +71,21 @@ struct Render {
     return std::move(r);
   }
 
+  Response several(const Stream& stream) {
+    // 128 random bits: no file holds them by chance, nor because somebody wanted it to
+    const ByteRanges ranges(asked.ranges, attachment.size_bytes, headers.content_type, random_hex(16));
+    r.status = 206;
+    r.add("Content-Type", ranges.content_type())
+        .add("Content-Disposition", headers.disposition)
+        .add("Cache-Control", app.options.cache_control)
+        .add("Accept-Ranges", "bytes");
+    r.stream_bytes = ranges.length_bytes();
+    r.stream = [store = stream.store, key = stream.key, ranges](ByteSink& sink) {
+      return ranges.send(sink, [&](const ByteRange& range, ByteSink& to) { return store->get(key, range, to); });
+    };
+    return std::move(r);
+  }
+
   Response operator()(const EmptyBody&) { return std::move(own()); }
   Response operator()(const InternalFile& file) {
     if (asked.head) return length_only();  // nginx would apply a Range, which means nothing to HEAD
@@ -81,6 +108,7 @@ struct Render {
   }
   Response operator()(const Stream& stream) {
     if (asked.head) return length_only();
+    if (asked.ranges.size() > 1) return several(stream);
     ByteRange range{0, attachment.size_bytes};
     if (asked.ranges.size() == 1) {
       range = asked.ranges.front();
@@ -133,9 +161,10 @@ Result<Response> get_file(App& app, const Context& context) {
     }
     if (const auto* ranges = std::get_if<std::vector<ByteRange>>(&wanted)) asked.ranges = *ranges;
   }
+  const bool validated = !conditions.if_match.empty() || !conditions.if_unmodified_since.empty();
   const DownloadWish wish{.headers = {headers.disposition, headers.content_type},
                           .head_only = asked.head,
-                          .by_worker = !conditions.if_match.empty() || !conditions.if_unmodified_since.empty(),
+                          .by_worker = validated || worker_sends_ranges(attachment, asked.ranges),
                           .other_than_stored = download};
   TRY_ASSIGN(const DownloadPlan plan, app.downloads.plan(attachment, wish));
   return std::visit(Render{app, attachment, headers, asked, std::move(r)}, plan);

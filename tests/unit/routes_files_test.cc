@@ -243,7 +243,7 @@ static void a_range_beyond_the_end_is_a_416_with_the_size() {
   CHECK_EQ(s.ask("alice", "HEAD " + file_url(a), "", {{"HTTP_RANGE", "bytes=5-"}}).status, 200);
 }
 
-static void a_stream_sends_the_whole_or_one_range() {
+static void a_stream_sends_the_whole_one_range_or_several() {
   Service& s = streaming();
   const Attachment& a = s.add();
   const auto get = [&](const Variables& more) { return s.ask("alice", "GET " + file_url(a), "", more); };
@@ -257,7 +257,12 @@ static void a_stream_sends_the_whole_or_one_range() {
   CHECK_EQ(middle.header("Content-Range"), "bytes 1-3/5");
   CHECK_EQ(middle.header("Content-Length"), "3");
   CHECK_EQ(get({{"HTTP_RANGE", "bytes=-2"}}).body, "lo");
-  CHECK_EQ(get({{"HTTP_RANGE", "bytes=0-0,2-2"}}).body, "hello");
+  const Answer several = get({{"HTTP_RANGE", "bytes=0-0,2-2"}});
+  CHECK_EQ(several.status, 206);
+  CHECK_EQ(several.header("Content-Type").find("multipart/byteranges; boundary="), 0u);
+  CHECK_EQ(several.header("Content-Length"), std::to_string(several.body.size()));
+  CHECK_EQ(several.header("Content-Range"), "");
+  CHECK(several.body.find("Content-Range: bytes 2-2/5\r\n\r\nl\r\n--") != std::string::npos);
   CHECK_EQ(get({{"HTTP_RANGE", "bytes=1-3"}, {"HTTP_IF_RANGE", "\"other\""}}).status, 200);
   CHECK_EQ(get({{"HTTP_RANGE", "bytes=1-3"}, {"HTTP_IF_RANGE", whole.header("ETag")}}).status, 206);
 }
@@ -310,6 +315,23 @@ static void the_cdn_s_address_is_in_both_members() {
   CHECK_EQ(member(s.ask("alice", "GET " + meta_url(on_disk)), "url").find("/api/files/"), 0u);
 }
 
+static void several_ranges_of_an_object_are_the_worker_s_unless_they_are_long() {
+  Service s;
+  Attachment& a = s.add("hello", StoreKind::kS3);
+  CHECK_EQ(s.ask("alice", "GET " + file_url(a), {}, {{"HTTP_RANGE", "bytes=0-0,2-2"}}).status, 206);
+  CHECK_EQ(s.ask("alice", "GET " + file_url(a), {}, {{"HTTP_RANGE", "bytes=2-2"}}).header("X-Accel-Redirect"),
+           "/_cloakroom/test/s3");
+  a.size_bytes = 40u << 20;
+  CHECK_EQ(s.ask("alice", "GET " + file_url(a), {}, {{"HTTP_RANGE", "bytes=0-8388608,9000000-18000000"}})
+               .header("X-Accel-Redirect"),
+           "/_cloakroom/test/s3-sliced");
+  const Attachment& on_disk = s.add();
+  CHECK_EQ(s.ask("alice", "GET " + file_url(on_disk), {}, {{"HTTP_RANGE", "bytes=0-0,2-2"}})
+               .header("X-Accel-Redirect")
+               .find("/_cloakroom/test/file/"),
+           0u);
+}
+
 int main() {
   set_log_level(Level::kError);  // one line a request would drown the report
   const CMUnitTest tests[] = {
@@ -330,11 +352,12 @@ int main() {
       CASE(a_condition_that_fails_is_a_412),
       CASE(a_condition_that_holds_is_answered_by_the_worker_itself),
       CASE(a_range_beyond_the_end_is_a_416_with_the_size),
-      CASE(a_stream_sends_the_whole_or_one_range),
+      CASE(a_stream_sends_the_whole_one_range_or_several),
       CASE(a_streamed_head_never_opens_the_object),
       CASE(a_member_reads_a_linked_file_and_others_do_not),
       CASE(public_files_ask_nobody_who_he_is),
       CASE(the_cdn_s_address_is_in_both_members),
+      CASE(several_ranges_of_an_object_are_the_worker_s_unless_they_are_long),
   };
   return RUN_TESTS("routes_files", tests);
 }
