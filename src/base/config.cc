@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "base/config_public.h"
 #include "base/encode.h"
 #include "base/file.h"
 
@@ -340,8 +341,13 @@ Result<Config> read_config(const EnvLookup& env) {
   c.delivery = in.one_of("DELIVERY", "proxy redirect stream");
   if (c.delivery == "redirect" && c.storage != "s3") in.problem("DELIVERY", "redirect needs STORAGE=s3");
   c.presign_expires = std::chrono::seconds(in.number("PRESIGN_EXPIRES", 1, 604800));
+  c.visibility = in.one_of("VISIBILITY", "private public");
+  c.cdn_url = in.text("CDN_URL");
   c.cache_control = in.text("CACHE_CONTROL");
   c.object_cache_control = in.text("OBJECT_CACHE_CONTROL");
+  fill_caching(c);
+  while (c.cdn_url.ends_with('/')) c.cdn_url.pop_back();
+  for (const SettingProblem& found : public_problems(c)) in.problem(found.name, found.what);
   read_identity(in, c);
   c.route_prefix = in.text("ROUTE_PREFIX");
   while (c.route_prefix.ends_with('/')) c.route_prefix.pop_back();

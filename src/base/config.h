@@ -48,7 +48,9 @@ struct Config {
   std::string delivery;                   // proxy | redirect | stream
   std::chrono::seconds presign_expires{};
   std::string cache_control, object_cache_control;
-  std::string auth;  // jwt | header | none
+  std::string visibility;  // private | public
+  std::string cdn_url;     // no slash at its end; empty = none
+  std::string auth;        // jwt | header | none
   std::string jwt_secret, jwt_public_key, jwt_cookie, jwt_user_claim, jwt_issuer, jwt_audience;
   std::string service_token;
   std::string auth_request, auth_basic_file;

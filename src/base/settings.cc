@@ -67,8 +67,19 @@ constexpr std::array kSettings{
             "`stream`: the "
             "worker sends them, for servers without nginx."},
     Setting{"PRESIGN_EXPIRES", "3600", false, "", "Life of URLs given to browsers, in seconds, 1 to 604800."},
-    Setting{"CACHE_CONTROL", "private, max-age=86400, immutable", false, "", "Cache-Control of downloads."},
-    Setting{"OBJECT_CACHE_CONTROL", "public, max-age=3600", false, "", "Cache-Control stored with S3 objects."},
+    Setting{"CACHE_CONTROL", "", false, "",
+            "Cache-Control of downloads. Default: `private, max-age=86400, immutable`; with VISIBILITY=public `public, "
+            "max-age=31536000, immutable`."},
+    Setting{"OBJECT_CACHE_CONTROL", "", false, "",
+            "Cache-Control stored with S3 objects. Default: `public, max-age=3600`; with VISIBILITY=public `public, "
+            "max-age=31536000, immutable`."},
+    Setting{
+        "VISIBILITY", "private", false, "",
+        "`private`: who may read a file is checked each time. `public`: whoever knows its address reads it, without "
+        "any identity; addresses cannot be guessed."},
+    Setting{"CDN_URL", "", false, "",
+            "https address of a CDN in front of the bucket; `url` and `data_url` are then `CDN_URL/key`. Needs "
+            "VISIBILITY=public and STORAGE=s3."},
     Setting{"AUTH", "jwt", false, "",
             "How users are known: `jwt` (Authorization: Bearer, or JWT_COOKIE), `header` (REMOTE_USER set by nginx), "
             "`none` "

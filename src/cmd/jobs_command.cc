@@ -10,8 +10,10 @@
 #include "base/log.h"
 #include "cmd/commands.h"
 #include "cmd/wiring.h"
+#include "db/deletions.h"
 #include "db/jobs.h"
 #include "jobs/delete_object.h"
+#include "jobs/purge_cache.h"
 
 namespace cloakroom {
 namespace {
@@ -64,7 +66,14 @@ int run_jobs(bool once) {
   const JobHandlers handlers{};
   const JobGroupHandlers together{
       {"delete_object", delete_objects_handler([&](StoreKind kind) { return stores->all().by_kind(kind); })}};
-  Runner runner(queue, handlers, {.together = together, .housekeeping = [&] { sweeper.sweep_when_due(); }});
+  PgDeletions deletions(database);
+  std::optional<CachePurger> purger;
+  if (config->s3) purger.emplace(deletions, CachePurgerOptions{config->nginx_cache_path, config->instance});
+  const auto housekeeping = [&] {
+    sweeper.sweep_when_due();
+    if (purger) purger->purge();
+  };
+  Runner runner(queue, handlers, {.together = together, .housekeeping = housekeeping});
   if (!once) {
     log(Level::kInfo, "jobs.ready", {{"pid", ::getpid()}});
     runner.run(stop.get());
@@ -73,7 +82,9 @@ int run_jobs(bool once) {
   while (true) {
     const auto taken = runner.run_batch(stop.get());
     if (!taken) return complain(taken.error());
-    if (*taken == 0) return kExitDone;
+    if (*taken > 0) continue;
+    if (purger) purger->purge();
+    return kExitDone;
   }
 }
 

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "cmd/wiring.h"
+#include "domain/proxy_cache.h"
 #include "storage/s3_endpoint.h"
 
 namespace cloakroom {
@@ -82,6 +83,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
                   {"MAX_REQUEST_SIZE", std::to_string(config.max_request_bytes)},
                   {"SPOOL_SIZE", std::to_string(config.max_upload_bytes + (1 << 20))},
                   {"CACHE_PATH", config.nginx_cache_path},
+                  {"SLICE_BYTES", std::to_string(kSliceBytes)},
                   {"CACHE_SIZE", std::to_string(config.nginx_cache_bytes)},
                   {"ERROR_LOG", config.nginx_error_log},
                   {"AUTH_REQUEST", config.auth_request},
@@ -97,6 +99,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
     if (!asks) input.conditions.insert("auth_basic");
     input.values["REMOTE_USER"] = asks ? "$cloakroom_user" : "$remote_user";
     if (asks) input.conditions.insert("auth_request");
+    if (config.visibility == "public") input.conditions.insert("open_files");
   }
   if (config.auth == "jwt") input.conditions.insert("ask_worker");
   if (config.nginx_health_routes) input.conditions.insert("health");

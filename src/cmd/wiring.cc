@@ -1,6 +1,8 @@
 // wiring.cc — from settings to objects.
 #include "cmd/wiring.h"
 
+#include "routes/attachment_json.h"
+
 namespace cloakroom {
 namespace {
 
@@ -23,14 +25,19 @@ UploadRules upload_rules(const Config& c) {
           .max_file_bytes = c.max_upload_bytes,
           .allowed_types = c.allowed_types,
           .object_cache_control = c.object_cache_control,
-          .orphan_grace = c.orphan_grace};
+          .orphan_grace = c.orphan_grace,
+          .stored_headers = [](const Attachment& a) {
+            FileHeaders headers = file_headers(a, false);
+            return StoredHeaders{std::move(headers.content_type), std::move(headers.disposition)};
+          }};
 }
 
 AppOptions app_options(const Config& c) {
   return {.instance = c.instance,
           .route_prefix = c.route_prefix,
           .cache_control = c.cache_control,
-          .bodies = {c.body_temp_path, c.max_request_bytes}};
+          .bodies = {c.body_temp_path, c.max_request_bytes},
+          .visibility = c.visibility == "public" ? Visibility::kPublic : Visibility::kPrivate};
 }
 
 }  // namespace
@@ -97,7 +104,9 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
       stores_(std::move(stores)),
       identity_(std::move(identity)),
       uploads_(rows_, stores_.for_new_files(config), sniffer, clock, upload_rules(config)),
-      downloads_(stores_.all(), {.delivery = delivery_of(config.delivery), .presign_expires = config.presign_expires}),
+      downloads_(stores_.all(), {.delivery = delivery_of(config.delivery),
+                                 .presign_expires = config.presign_expires,
+                                 .cdn_url = config.cdn_url}),
       app_{app_options(config), rows_, stores_.for_new_files(config), uploads_, downloads_, identity_, clock},
       dispatcher_(app_) {}
 

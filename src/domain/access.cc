@@ -24,6 +24,11 @@ Status check_read(const Caller& caller, const std::optional<ReadableAttachment>&
   return Ok{};
 }
 
+Status check_read_file(Visibility visibility, const Caller& caller, const std::optional<ReadableAttachment>& found) {
+  if (visibility == Visibility::kPublic && found) return Ok{};
+  return check_read(caller, found);
+}
+
 Status check_remove(const Caller& caller, const std::optional<ReadableAttachment>& found) {
   TRY(check_read(caller, found));
   if (!caller.is_service() && !is_uploader(caller, found->attachment)) {

@@ -1,6 +1,8 @@
 // download.cc — the delivery decision.
 #include "domain/download.h"
 
+#include "base/encode.h"
+
 namespace cloakroom {
 namespace {
 
@@ -29,6 +31,9 @@ Result<DownloadPlan> Downloads::plan(const Attachment& attachment, const Downloa
   }
   const bool presigned = attachment.store == StoreKind::kS3 && stores_.s3_presigner != nullptr;
   if (presigned && rules_.delivery == Delivery::kRedirect) {
+    if (std::string cdn = cdn_url(attachment); !cdn.empty() && !wish.other_than_stored) {
+      return DownloadPlan(Redirect{std::move(cdn)});
+    }
     TRY_ASSIGN(std::string url, browser_url(key, wish.headers, wish.head_only ? "HEAD" : "GET"));
     return DownloadPlan(Redirect{std::move(url)});
   }
@@ -36,12 +41,17 @@ Result<DownloadPlan> Downloads::plan(const Attachment& attachment, const Downloa
   if (rules_.delivery == Delivery::kStream || wish.by_worker) return DownloadPlan(Stream{store, std::move(key)});
   if (attachment.store == StoreKind::kLocal) return DownloadPlan(InternalFile{key.str()});
   if (!presigned) return DownloadPlan(Stream{store, std::move(key)});
-  TRY_ASSIGN(std::string url, stores_.s3_presigner->presign(key, {.method = "GET", .expires = kInternalUrlLife}));
-  const std::size_t path = url.find('/', url.find("://") + 3);
-  return DownloadPlan(InternalS3{url.substr(path), attachment.size_bytes});
+  TRY_ASSIGN(std::string path, stores_.s3_presigner->presign_path(key, {.method = "GET", .expires = kInternalUrlLife}));
+  return DownloadPlan(InternalS3{std::move(path), attachment.size_bytes, key.str()});
+}
+
+std::string Downloads::cdn_url(const Attachment& attachment) const {
+  if (rules_.cdn_url.empty() || attachment.store != StoreKind::kS3 || !ObjectKey::parse(attachment.key)) return {};
+  return rules_.cdn_url + "/" + percent_encode_path(attachment.key);
 }
 
 std::string Downloads::direct_url(const Attachment& attachment, const BrowserHeaders& headers) const {
+  if (std::string cdn = cdn_url(attachment); !cdn.empty()) return cdn;
   if (rules_.delivery != Delivery::kRedirect || attachment.store != StoreKind::kS3) return {};
   const auto key = ObjectKey::parse(attachment.key);
   if (!key || stores_.s3_presigner == nullptr) return {};

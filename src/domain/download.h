@@ -3,11 +3,12 @@
 // Plans    EmptyBody     0 bytes: answered at once, a proxy or a slice of nothing goes wrong elsewhere
 //          InternalFile  X-Accel-Redirect to the local store's folder
 //          InternalS3    X-Accel-Redirect to nginx's S3 proxy; `target` is a presigned path and never leaves the host
-//          Redirect      302 to a presigned URL for the browser
+//          Redirect      302 for the browser: to the CDN, or to a presigned URL
 //          Stream        the worker sends the bytes from `store`
 #pragma once
 
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "domain/ports.h"
@@ -23,6 +24,7 @@ struct InternalFile {
 struct InternalS3 {
   std::string target;  // path and query, percent-encoded
   std::uint64_t size_bytes = 0;
+  std::string key;
 };
 struct Redirect {
   std::string url;
@@ -45,6 +47,8 @@ struct Stores {
 struct DownloadRules {
   Delivery delivery = Delivery::kProxy;
   std::chrono::seconds presign_expires{};
+  // "https://cdn.example.com", in front of the bucket; empty: none. For public files alone: it asks nobody who he is.
+  std::string cdn_url = {};
 };
 
 // What the browser is to be told of the bytes, where the store tells it.
@@ -58,15 +62,20 @@ struct DownloadWish {
   bool head_only = false;
   // nginx must not send: it would judge If-Match or If-Unmodified-Since by what it knows of the file, wrongly.
   bool by_worker = false;
+  // `headers` are not those kept with the object, so an address that cannot carry them will not do.
+  bool other_than_stored = false;
 };
 
 class Downloads {
  public:
-  Downloads(Stores stores, DownloadRules rules) : stores_(stores), rules_(rules) {}
+  Downloads(Stores stores, DownloadRules rules) : stores_(stores), rules_(std::move(rules)) {}
 
   Result<DownloadPlan> plan(const Attachment& attachment, const DownloadWish& wish) const;
 
-  // The address of the bytes for `data_url`: presigned with DELIVERY=redirect, else empty (the stable address serves).
+  // The address at the CDN: the same for ever, and for everybody. Empty where there is none.
+  std::string cdn_url(const Attachment& attachment) const;
+  // The address of the bytes for `data_url`: the CDN's; else presigned with DELIVERY=redirect; else empty (the stable
+  // address serves).
   std::string direct_url(const Attachment& attachment, const BrowserHeaders& headers) const;
 
  private:

@@ -87,6 +87,8 @@ class Presigner {
  public:
   virtual ~Presigner() = default;
   virtual Result<std::string> presign(const ObjectKey& key, const PresignRequest& request) = 0;
+  // The same without scheme and host: "/bucket/key?X-Amz-...", for a proxy that holds the connection itself.
+  virtual Result<std::string> presign_path(const ObjectKey& key, const PresignRequest& request) = 0;
 };
 
 // Tells what bytes are by looking at them.

@@ -45,8 +45,11 @@ Status Uploads::store_all(const UploadRequest& request, std::span<const ObjectKe
                           std::vector<Attachment>& made) {
   for (std::size_t i = 0; i < made.size(); ++i) {
     Attachment& a = made[i];
-    const ObjectMeta meta{.content_type = a.mime_type,
-                          .content_disposition = {},  // downloads go through us or carry it in the signed URL
+    StoredHeaders headers = rules_.stored_headers
+                                ? rules_.stored_headers(a)
+                                : StoredHeaders{.content_type = a.mime_type, .content_disposition = {}};
+    const ObjectMeta meta{.content_type = std::move(headers.content_type),
+                          .content_disposition = std::move(headers.content_disposition),
                           .cache_control = rules_.object_cache_control,
                           .attachment_id = to_string(a.id)};
     TRY_ASSIGN(a.sha256, store_.put(keys[i], request.files[i].bytes, meta));

@@ -7,6 +7,7 @@
 // again.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,12 +28,18 @@ struct UploadRequest {
   std::vector<IncomingFile> files;
 };
 
+// What a store tells those who fetch an object from it: a CDN, or whoever has a signed URL that says nothing else.
+struct StoredHeaders {
+  std::string content_type, content_disposition;
+};
+
 struct UploadRules {
   KeyRule keys;
   std::uint64_t max_file_bytes = 0;
   std::vector<std::string> allowed_types;  // "image/png", "image/*"; empty = all
   std::string object_cache_control;
-  std::chrono::seconds orphan_grace{};  // after this an object without a row is deleted
+  std::chrono::seconds orphan_grace{};                                  // after this an object without a row is deleted
+  std::function<StoredHeaders(const Attachment&)> stored_headers = {};  // empty: the type alone
 };
 
 class Uploads {

@@ -22,6 +22,7 @@ struct AppOptions {
   std::string route_prefix;   // "/api"
   std::string cache_control;  // of downloads
   BodyRules bodies;
+  Visibility visibility = Visibility::kPrivate;
 };
 
 // One per process; the references outlive it.
@@ -41,7 +42,8 @@ struct Context {
   Caller caller;                        // of a route that asks for one
 };
 
-enum class Access { kAnyone, kCaller, kService };
+// kReader: a caller; with VISIBILITY=public anybody, and nobody is asked who he is.
+enum class Access { kAnyone, kReader, kCaller, kService };
 
 struct Route {
   std::string_view methods;

@@ -30,7 +30,8 @@ Json attachment_json(const App& app, const Attachment& a) {
   Json object(json_object());
   const auto put = [&](const char* name, Json value) { json_object_set_new(object.get(), name, value.release()); };
   const std::string id = to_string(a.id);
-  const std::string url = app.options.route_prefix + "/files/" + id + "/" + percent_encode(a.filename);
+  std::string url = app.downloads.cdn_url(a);
+  if (url.empty()) url = app.options.route_prefix + "/files/" + id + "/" + percent_encode(a.filename);
   const FileHeaders headers = file_headers(a, false);
   const std::string direct = app.downloads.direct_url(a, {headers.disposition, headers.content_type});
   put("id", json_text(id));

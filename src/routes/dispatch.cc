@@ -15,7 +15,7 @@ constexpr std::string_view kMayUpload = "^/_cloakroom/may-upload";
 constexpr std::array kRoutes{
     Route{"POST", "/upload", Access::kCaller, post_upload},
     Route{"PUT", "/upload/{filename}", Access::kCaller, put_upload},
-    Route{"GET HEAD", "/files/{id}/{filename}", Access::kCaller, get_file},
+    Route{"GET HEAD", "/files/{id}/{filename}", Access::kReader, get_file},
     Route{"GET HEAD", "/attachments", Access::kCaller, list_attachments},
     Route{"POST", "/attachments/link", Access::kCaller, link_attachments},
     Route{"GET HEAD", "/attachments/{id}", Access::kCaller, get_attachment},
@@ -73,7 +73,8 @@ Result<Response> Dispatcher::answer(const Request& request, Outcome& outcome) {
   const Route& route = kRoutes[match.route];
   outcome.route = route.pattern;
   Context context{request, match.params, {}};
-  if (route.access != Access::kAnyone) {
+  const bool open = route.access == Access::kReader && app_.options.visibility == Visibility::kPublic;
+  if (route.access != Access::kAnyone && !open) {
     TRY_ASSIGN(context.caller, app_.identity.who(evidence_of(request), app_.clock.now()));
     outcome.user =
         context.caller.is_service() ? "service:" + context.caller.user_id.value_or("") : *context.caller.user_id;

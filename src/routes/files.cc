@@ -1,5 +1,7 @@
 // files.cc — bytes out: access, conditions, range, then the way that domain/download chose.
 #include "base/encode.h"
+#include "domain/proxy_cache.h"
+#include "http/byteranges.h"
 #include "http/conditional.h"
 #include "http/range.h"
 #include "routes/app.h"
@@ -7,9 +9,6 @@
 
 namespace cloakroom {
 namespace {
-
-// Slices keep nginx's cache useful for seeking in large files; small ones are fetched whole.
-constexpr std::uint64_t kSlicedFromBytes = 16ULL << 20;
 
 // Disarms what a browser might run if somebody opens the file itself: no scripts, no requests, an origin of its own.
 // The viewers that browsers build around an image or a video still need their inline styles and the file.
@@ -20,6 +19,17 @@ Response file_response(const Attachment& a, const FileHeaders& headers) {
   Response r;
   r.add("ETag", headers.etag).add("Last-Modified", http_date(a.created_at)).add("Content-Security-Policy", kFilePolicy);
   return r;
+}
+
+// nginx answers several ranges from a file alone: of an object it has not, or only slices of, it sends the whole. So
+// the worker does, unless they are long together: then the whole is what a client must take anyway (RFC 9110
+// section 14.2).
+constexpr std::uint64_t kMostRangesBytes = 16ULL << 20;
+
+bool worker_sends_ranges(const Attachment& attachment, std::span<const ByteRange> ranges) {
+  std::uint64_t total_bytes = 0;  // at most the object's size: parse_range sees to that
+  for (const ByteRange& range : ranges) total_bytes += range.length;
+  return ranges.size() > 1 && attachment.store == StoreKind::kS3 && total_bytes <= kMostRangesBytes;
 }
 
 struct Asked {
@@ -61,6 +71,21 @@ struct Render {
     return std::move(r);
   }
 
+  Response several(const Stream& stream) {
+    // 128 random bits: no file holds them by chance, nor because somebody wanted it to
+    const ByteRanges ranges(asked.ranges, attachment.size_bytes, headers.content_type, random_hex(16));
+    r.status = 206;
+    r.add("Content-Type", ranges.content_type())
+        .add("Content-Disposition", headers.disposition)
+        .add("Cache-Control", app.options.cache_control)
+        .add("Accept-Ranges", "bytes");
+    r.stream_bytes = ranges.length_bytes();
+    r.stream = [store = stream.store, key = stream.key, ranges](ByteSink& sink) {
+      return ranges.send(sink, [&](const ByteRange& range, ByteSink& to) { return store->get(key, range, to); });
+    };
+    return std::move(r);
+  }
+
   Response operator()(const EmptyBody&) { return std::move(own()); }
   Response operator()(const InternalFile& file) {
     if (asked.head) return length_only();  // nginx would apply a Range, which means nothing to HEAD
@@ -69,9 +94,9 @@ struct Render {
   }
   Response operator()(const InternalS3& object) {
     if (asked.head) return length_only();
-    r.add("X-Accel-Redirect", internal(object.size_bytes > kSlicedFromBytes ? "s3-sliced" : "s3"));
+    r.add("X-Accel-Redirect", internal(is_sliced(object.size_bytes) ? "s3-sliced" : "s3"));
     r.add("X-Cloakroom-Target", object.target);
-    r.add("X-Cloakroom-Cache-Key", to_hex(attachment.id));
+    r.add("X-Cloakroom-Cache-Key", cache_key(app.options.instance, object.key));
     return handed_over();
   }
   Response operator()(const Redirect& redirect) {
@@ -83,6 +108,7 @@ struct Render {
   }
   Response operator()(const Stream& stream) {
     if (asked.head) return length_only();
+    if (asked.ranges.size() > 1) return several(stream);
     ByteRange range{0, attachment.size_bytes};
     if (asked.ranges.size() == 1) {
       range = asked.ranges.front();
@@ -102,7 +128,7 @@ Result<Response> get_file(App& app, const Context& context) {
   const auto id = parse_uuid(context.params[0]);
   if (!id) return cloaked();
   TRY_ASSIGN(const auto found, app.rows.find(*id, context.caller.user_id));
-  TRY(check_read(context.caller, found));
+  TRY(check_read_file(app.options.visibility, context.caller, found));
   const Attachment& attachment = found->attachment;
 
   const bool download = query_value(request.query, "download") == "1";
@@ -135,9 +161,11 @@ Result<Response> get_file(App& app, const Context& context) {
     }
     if (const auto* ranges = std::get_if<std::vector<ByteRange>>(&wanted)) asked.ranges = *ranges;
   }
+  const bool validated = !conditions.if_match.empty() || !conditions.if_unmodified_since.empty();
   const DownloadWish wish{.headers = {headers.disposition, headers.content_type},
                           .head_only = asked.head,
-                          .by_worker = !conditions.if_match.empty() || !conditions.if_unmodified_since.empty()};
+                          .by_worker = validated || worker_sends_ranges(attachment, asked.ranges),
+                          .other_than_stored = download};
   TRY_ASSIGN(const DownloadPlan plan, app.downloads.plan(attachment, wish));
   return std::visit(Render{app, attachment, headers, asked, std::move(r)}, plan);
 }

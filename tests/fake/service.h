@@ -21,6 +21,8 @@ inline const std::string kServiceToken = "service-token-of-tests";
 struct ServiceOptions {
   Delivery delivery = Delivery::kProxy;
   StoreKind new_files = StoreKind::kLocal;
+  Visibility visibility = Visibility::kPrivate;
+  std::string cdn_url = {};
 };
 
 using Variables = std::map<std::string, std::string>;
@@ -34,9 +36,9 @@ class Service {
         uploads(
             rows, options.new_files == StoreKind::kLocal ? local : s3, sniffer, clock,
             {.keys = {}, .max_file_bytes = 100, .allowed_types = {}, .object_cache_control = {}, .orphan_grace = {}}),
-        downloads({&local, &s3, &presigner}, {options.delivery, std::chrono::seconds(300)}),
+        downloads({&local, &s3, &presigner}, {options.delivery, std::chrono::seconds(300), options.cdn_url}),
         identity({.mode = IdentityOptions::Mode::kHeader, .jwt_cookie = {}, .service_token = kServiceToken}, {}),
-        app{.options = {"test", "/api", "private, max-age=60", {folder.path(), 1000}},
+        app{.options = {"test", "/api", "private, max-age=60", {folder.path(), 1000}, options.visibility},
             .rows = rows,
             .store = options.new_files == StoreKind::kLocal ? local : s3,
             .uploads = uploads,

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "check.h"
 #include "contract/memory_store.h"
 #include "fake/failures.h"
 
@@ -52,10 +53,13 @@ class FakePresigner final : public Presigner {
   std::string query = "X-Amz-Signature=f00d";
 
   Result<std::string> presign(const ObjectKey& key, const PresignRequest& request) override {
+    const std::string host = request.for_browser ? "https://files.example.com" : "http://s3.internal:9000";
+    return host + CHECK_OK(presign_path(key, request));
+  }
+  Result<std::string> presign_path(const ObjectKey& key, const PresignRequest& request) override {
     asked.push_back({std::string(request.method), std::string(request.content_disposition),
                      std::string(request.content_type), request.expires, request.for_browser});
-    const std::string host = request.for_browser ? "https://files.example.com" : "http://s3.internal:9000";
-    return host + "/bucket/" + key.str() + "?" + query;
+    return "/bucket/" + key.str() + "?" + query;
   }
 };
 

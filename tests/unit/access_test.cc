@@ -91,6 +91,15 @@ static void the_extension_is_what_follows_the_last_dot() {
   CHECK_EQ(extension_of("x.sixteen-letters"), "sixteen-letters");
 }
 
+static void public_bytes_are_for_everybody_and_what_is_known_of_them_is_not() {
+  const auto there = of("alice", kUploaded, false);
+  CHECK_OK(check_read_file(Visibility::kPublic, Caller{}, there));
+  CHECK_ERR(check_read_file(Visibility::kPublic, Caller{}, std::nullopt), Errc::kNotFound);
+  CHECK_ERR(check_read_file(Visibility::kPrivate, kBob, there), Errc::kNotFound);
+  CHECK_OK(check_read_file(Visibility::kPrivate, kAlice, there));
+  CHECK_ERR(check_read(Caller{}, there), Errc::kNotFound);
+}
+
 int main() {
   const CMUnitTest tests[] = {
       CASE(the_uploader_and_the_service_always_read),
@@ -101,6 +110,7 @@ int main() {
       CASE(the_words_of_states_and_kinds_are_read_back),
       CASE(the_file_type_follows_the_media_type),
       CASE(the_extension_is_what_follows_the_last_dot),
+      CASE(public_bytes_are_for_everybody_and_what_is_known_of_them_is_not),
   };
   return RUN_TESTS("access", tests);
 }

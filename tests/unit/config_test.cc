@@ -293,6 +293,39 @@ static void the_page_of_settings_has_a_row_for_each() {
   for (const Setting& s : all_settings()) CHECK(page.find("| `" + std::string(s.name) + "`") != std::string::npos);
 }
 
+static void public_files_have_headers_of_their_own() {
+  const Config usual = read({});
+  CHECK_EQ(usual.visibility, "private");
+  CHECK_EQ(usual.cache_control, "private, max-age=86400, immutable");
+  CHECK_EQ(usual.object_cache_control, "public, max-age=3600");
+  const Config open = read({{"VISIBILITY", "public"}});
+  CHECK_EQ(open.cache_control, "public, max-age=31536000, immutable");
+  CHECK_EQ(open.object_cache_control, "public, max-age=31536000, immutable");
+  CHECK_EQ(read({{"VISIBILITY", "public"}, {"CACHE_CONTROL", "public, max-age=5"}}).cache_control, "public, max-age=5");
+  CHECK(names(problems(with({{"VISIBILITY", "secret"}})), "VISIBILITY"));
+}
+
+static void a_cdn_is_for_public_files_in_a_bucket() {
+  const Env whole = s3_with({{"STORAGE", "s3"}, {"VISIBILITY", "public"}, {"CDN_URL", "https://cdn.example.com/"}});
+  CHECK_EQ(read(whole).cdn_url, "https://cdn.example.com");
+  const auto changed = [&](std::string_view name, std::string_view value) {
+    Env env = with(whole);
+    env[std::string(name)] = value;
+    return problems(env);
+  };
+  CHECK_EQ(changed("CDN_URL", "https://cdn.example.com:8443/a/b"), "");
+  for (const char* url : {"http://cdn.example.com", "cdn.example.com", "https://", "https:///x", "https://cdn?x=1",
+                          "https://cdn/#x", "https://user@cdn", "https://cdn/a b", "https://cdn/../x", "https://cdn//x",
+                          "https://.cdn", "https://cdn/%41", "https://c\"dn"})
+    CHECK(names(changed("CDN_URL", url), "CDN_URL"));
+  CHECK(names(changed("VISIBILITY", "private"), "CDN_URL"));
+  CHECK(names(changed("STORAGE", "local"), "CDN_URL"));
+  for (const char* name : {"CACHE_CONTROL", "OBJECT_CACHE_CONTROL"}) {
+    CHECK(names(changed(name, "Private, max-age=1"), name));
+    CHECK(names(changed(name, "no-store"), name));
+  }
+}
+
 int main() {
   const CMUnitTest tests[] = {
       CASE(two_settings_are_enough_and_the_rest_has_defaults),
@@ -317,6 +350,8 @@ int main() {
       CASE(identity_settings_must_fit_together),
       CASE(the_description_names_every_setting_and_no_secret),
       CASE(the_page_of_settings_has_a_row_for_each),
+      CASE(public_files_have_headers_of_their_own),
+      CASE(a_cdn_is_for_public_files_in_a_bucket),
   };
   return RUN_TESTS("config", tests);
 }

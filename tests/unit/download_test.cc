@@ -136,6 +136,26 @@ static void a_direct_url_exists_only_where_browsers_go_to_the_store() {
   CHECK_EQ(Downloads(w.stores, {Delivery::kRedirect, 300s}).direct_url(World().attachment, kInline), "");
 }
 
+static void a_cdn_serves_what_lies_in_the_bucket() {
+  World w(StoreKind::kS3);
+  w.attachment.key = "3f/a b.png";
+  const Downloads downloads(w.stores, {Delivery::kRedirect, 300s, "https://cdn.example.com/x"});
+  CHECK_EQ(downloads.cdn_url(w.attachment), "https://cdn.example.com/x/3f/a%20b.png");
+  CHECK_EQ(downloads.direct_url(w.attachment, kInline), downloads.cdn_url(w.attachment));
+  CHECK_EQ(expect<Redirect>(downloads.plan(w.attachment, {.headers = kInline})).url, downloads.cdn_url(w.attachment));
+  CHECK(w.presigner.asked.empty());
+  // the CDN cannot send other headers than those stored: a signed URL can
+  const DownloadWish other{.headers = {"attachment", "image/png"}, .other_than_stored = true};
+  CHECK_EQ(expect<Redirect>(downloads.plan(w.attachment, other)).url.find("https://files.example.com/"), 0u);
+  CHECK_EQ(w.presigner.asked[0].disposition, "attachment");
+  // and with DELIVERY=proxy the stable address is still nginx's
+  expect<InternalS3>(
+      Downloads(w.stores, {Delivery::kProxy, 300s, "https://cdn.example.com"}).plan(w.attachment, other));
+  w.attachment.key = "../x";
+  CHECK_EQ(downloads.cdn_url(w.attachment), "");
+  CHECK_EQ(downloads.cdn_url(World().attachment), "");  // on the disk
+}
+
 int main() {
   const CMUnitTest tests[] = {
       CASE(proxy_hands_a_local_file_to_nginx),
@@ -150,6 +170,7 @@ int main() {
       CASE(a_row_of_a_store_that_is_not_configured_is_an_error),
       CASE(a_hostile_key_in_a_row_never_becomes_a_path),
       CASE(a_direct_url_exists_only_where_browsers_go_to_the_store),
+      CASE(a_cdn_serves_what_lies_in_the_bucket),
   };
   return RUN_TESTS("download", tests);
 }

@@ -13,6 +13,7 @@ using fake::FakeExchange;
 using fake::file_url;
 using fake::list_size;
 using fake::member;
+using fake::meta_url;
 using fake::Service;
 using fake::Variables;
 
@@ -167,8 +168,8 @@ static void s3_files_go_through_nginx_with_the_signed_target_in_a_header() {
   Attachment& a = s.add("hello", StoreKind::kS3);
   const Answer answer = s.ask("alice", "GET " + file_url(a));
   CHECK_EQ(answer.header("X-Accel-Redirect"), "/_cloakroom/test/s3");
+  CHECK_EQ(answer.header("X-Cloakroom-Cache-Key"), "test/" + a.key);
   CHECK_EQ(answer.header("X-Cloakroom-Target"), "/bucket/" + a.key + "?X-Amz-Signature=f00d");
-  CHECK_EQ(answer.header("X-Cloakroom-Cache-Key"), to_hex(a.id));
   a.size_bytes = (16u << 20) + 1;
   CHECK_EQ(s.ask("alice", "GET " + file_url(a)).header("X-Accel-Redirect"), "/_cloakroom/test/s3-sliced");
   const Answer head = s.ask("alice", "HEAD " + file_url(a));
@@ -242,7 +243,7 @@ static void a_range_beyond_the_end_is_a_416_with_the_size() {
   CHECK_EQ(s.ask("alice", "HEAD " + file_url(a), "", {{"HTTP_RANGE", "bytes=5-"}}).status, 200);
 }
 
-static void a_stream_sends_the_whole_or_one_range() {
+static void a_stream_sends_the_whole_one_range_or_several() {
   Service& s = streaming();
   const Attachment& a = s.add();
   const auto get = [&](const Variables& more) { return s.ask("alice", "GET " + file_url(a), "", more); };
@@ -256,7 +257,12 @@ static void a_stream_sends_the_whole_or_one_range() {
   CHECK_EQ(middle.header("Content-Range"), "bytes 1-3/5");
   CHECK_EQ(middle.header("Content-Length"), "3");
   CHECK_EQ(get({{"HTTP_RANGE", "bytes=-2"}}).body, "lo");
-  CHECK_EQ(get({{"HTTP_RANGE", "bytes=0-0,2-2"}}).body, "hello");
+  const Answer several = get({{"HTTP_RANGE", "bytes=0-0,2-2"}});
+  CHECK_EQ(several.status, 206);
+  CHECK_EQ(several.header("Content-Type").find("multipart/byteranges; boundary="), 0u);
+  CHECK_EQ(several.header("Content-Length"), std::to_string(several.body.size()));
+  CHECK_EQ(several.header("Content-Range"), "");
+  CHECK(several.body.find("Content-Range: bytes 2-2/5\r\n\r\nl\r\n--") != std::string::npos);
   CHECK_EQ(get({{"HTTP_RANGE", "bytes=1-3"}, {"HTTP_IF_RANGE", "\"other\""}}).status, 200);
   CHECK_EQ(get({{"HTTP_RANGE", "bytes=1-3"}, {"HTTP_IF_RANGE", whole.header("ETag")}}).status, 206);
 }
@@ -285,6 +291,47 @@ static void a_member_reads_a_linked_file_and_others_do_not() {
   CHECK_EQ(s.ask("service", "GET " + file_url(a)).status, 200);
 }
 
+static void public_files_ask_nobody_who_he_is() {
+  Service s({.visibility = Visibility::kPublic});
+  const Attachment& a = s.add();
+  for (const char* user : {"", "mallory", "alice"}) {
+    CHECK_EQ(s.ask(user, "GET " + file_url(a)).status, 200);
+    CHECK_EQ(s.ask(user, "HEAD " + file_url(a)).status, 200);
+  }
+  CHECK_EQ(s.ask("", "GET /api/files/" + to_string(make_uuid7(s.clock.now())) + "/x").status, 404);
+  CHECK_EQ(s.ask("", "GET " + meta_url(a)).status, 401);
+  CHECK_EQ(s.ask("mallory", "GET " + meta_url(a)).status, 404);
+  CHECK_EQ(s.ask("", "DELETE " + meta_url(a)).status, 401);
+  CHECK_EQ(Service().ask("", "GET " + file_url(a)).status, 401);
+}
+
+static void the_cdn_s_address_is_in_both_members() {
+  Service s({.visibility = Visibility::kPublic, .cdn_url = "https://cdn.example.com"});
+  const Attachment in_bucket = s.add("hello", StoreKind::kS3);
+  const Answer answer = s.ask("alice", "GET " + meta_url(in_bucket));
+  CHECK_EQ(member(answer, "url"), "https://cdn.example.com/" + in_bucket.key);
+  CHECK_EQ(member(answer, "data_url"), "https://cdn.example.com/" + in_bucket.key);
+  const Attachment on_disk = s.add();
+  CHECK_EQ(member(s.ask("alice", "GET " + meta_url(on_disk)), "url").find("/api/files/"), 0u);
+}
+
+static void several_ranges_of_an_object_are_the_worker_s_unless_they_are_long() {
+  Service s;
+  Attachment& a = s.add("hello", StoreKind::kS3);
+  CHECK_EQ(s.ask("alice", "GET " + file_url(a), {}, {{"HTTP_RANGE", "bytes=0-0,2-2"}}).status, 206);
+  CHECK_EQ(s.ask("alice", "GET " + file_url(a), {}, {{"HTTP_RANGE", "bytes=2-2"}}).header("X-Accel-Redirect"),
+           "/_cloakroom/test/s3");
+  a.size_bytes = 40u << 20;
+  CHECK_EQ(s.ask("alice", "GET " + file_url(a), {}, {{"HTTP_RANGE", "bytes=0-8388608,9000000-18000000"}})
+               .header("X-Accel-Redirect"),
+           "/_cloakroom/test/s3-sliced");
+  const Attachment& on_disk = s.add();
+  CHECK_EQ(s.ask("alice", "GET " + file_url(on_disk), {}, {{"HTTP_RANGE", "bytes=0-0,2-2"}})
+               .header("X-Accel-Redirect")
+               .find("/_cloakroom/test/file/"),
+           0u);
+}
+
 int main() {
   set_log_level(Level::kError);  // one line a request would drown the report
   const CMUnitTest tests[] = {
@@ -305,9 +352,12 @@ int main() {
       CASE(a_condition_that_fails_is_a_412),
       CASE(a_condition_that_holds_is_answered_by_the_worker_itself),
       CASE(a_range_beyond_the_end_is_a_416_with_the_size),
-      CASE(a_stream_sends_the_whole_or_one_range),
+      CASE(a_stream_sends_the_whole_one_range_or_several),
       CASE(a_streamed_head_never_opens_the_object),
       CASE(a_member_reads_a_linked_file_and_others_do_not),
+      CASE(public_files_ask_nobody_who_he_is),
+      CASE(the_cdn_s_address_is_in_both_members),
+      CASE(several_ranges_of_an_object_are_the_worker_s_unless_they_are_long),
   };
   return RUN_TESTS("routes_files", tests);
 }

@@ -207,6 +207,18 @@ static void a_pattern_matches_a_whole_type_or_a_family() {
   CHECK(type_allowed("any/thing", {}));
 }
 
+static void the_store_is_told_what_to_say_to_those_who_fetch_from_it() {
+  World w;
+  w.rules.stored_headers = [](const Attachment& a) {
+    return StoredHeaders{"text/x", "inline; filename=" + a.filename};
+  };
+  CHECK_OK(w.file("a.txt", "1").take());
+  const ObjectMeta& meta = w.store.memory.objects().begin()->second.meta;
+  CHECK_EQ(meta.content_type, "text/x");
+  CHECK_EQ(meta.content_disposition, "inline; filename=a.txt");
+  CHECK_EQ(meta.cache_control, "public, max-age=60");
+}
+
 int main() {
   const CMUnitTest tests[] = {
       CASE(tickets_come_before_bytes_and_bytes_before_rows),
@@ -224,6 +236,7 @@ int main() {
       CASE(an_upload_that_outlived_its_ticket_gets_a_new_deletion),
       CASE(a_body_shorter_than_its_range_keeps_nothing),
       CASE(a_pattern_matches_a_whole_type_or_a_family),
+      CASE(the_store_is_told_what_to_say_to_those_who_fetch_from_it),
   };
   return RUN_TESTS("upload", tests);
 }

@@ -1,0 +1,51 @@
+// deletions.cc — the statements of cache_purges.
+#include "db/deletions.h"
+
+#include <string>
+
+namespace cloakroom {
+namespace {
+
+constexpr std::int64_t kPageRows = 2000;
+
+constexpr Statement kMark{"deletions_mark", "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8"};
+
+// xid8 has no cast from a number.
+constexpr Statement kPage{"deletions_page",
+                          "SELECT tx::text::int8, id, key, size_bytes FROM cache_purges"
+                          " WHERE (tx, id) > ($1::int8::text::xid8, $2::int8) ORDER BY tx, id LIMIT $3::int8"};
+
+constexpr Statement kForget{"deletions_forget",
+                            "DELETE FROM cache_purges WHERE deleted_at < now() - $1::int8 * interval '1 hour'"};
+
+}  // namespace
+
+Result<DeletionMark> PgDeletions::mark() {
+  TRY_ASSIGN(const auto set, database_.run(kMark, Params{}));
+  return static_cast<DeletionMark>(set.integer(0, 0));
+}
+
+Status PgDeletions::since(DeletionMark mark, const std::function<void(const DeletedObject&)>& take) {
+  auto tx = static_cast<std::int64_t>(mark);
+  std::int64_t id = 0;
+  while (true) {
+    Params params;
+    params.int8(tx).int8(id).int8(kPageRows);
+    TRY_ASSIGN(const auto page, database_.run(kPage, params));
+    for (int row = 0; row < page.rows(); ++row) {
+      take({page.text(row, 2), static_cast<std::uint64_t>(page.integer(row, 3))});
+      tx = page.integer(row, 0);
+      id = page.integer(row, 1);
+    }
+    if (page.rows() < kPageRows) return Ok{};
+  }
+}
+
+Status PgDeletions::forget(std::chrono::hours age) {
+  Params params;
+  params.int8(age.count());
+  TRY(database_.run(kForget, params));
+  return Ok{};
+}
+
+}  // namespace cloakroom

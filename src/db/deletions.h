@@ -1,0 +1,24 @@
+// deletions.h — the port Deletions over the table cache_purges.
+//
+// Source   sql/002_cache_purges.sql; a mark is the oldest transaction still running: what it commits later has its
+//          number, which is not below the mark.
+#pragma once
+
+#include "db/pg.h"
+#include "domain/deletions.h"
+
+namespace cloakroom {
+
+class PgDeletions final : public Deletions {
+ public:
+  explicit PgDeletions(Database& database) : database_(database) {}  // borrowed
+
+  Result<DeletionMark> mark() override;
+  Status since(DeletionMark mark, const std::function<void(const DeletedObject&)>& take) override;
+  Status forget(std::chrono::hours age) override;
+
+ private:
+  Database& database_;
+};
+
+}  // namespace cloakroom

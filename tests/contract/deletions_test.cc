@@ -1,0 +1,111 @@
+// deletions_test.cc — the record of deleted objects on a real PostgreSQL: every way of deleting, and late commits.
+#include "db/deletions.h"
+
+#include <map>
+#include <string>
+
+#include "database.h"
+
+namespace {
+
+using namespace db;
+
+using Found = std::map<std::string, std::uint64_t>;  // key -> size
+
+struct World {
+  Database database{options()};
+  PgRows rows{database};
+  PgDeletions deletions{database};
+  World() {
+    clear(database);
+    CHECK_OK(database.run_script("TRUNCATE cache_purges"));
+  }
+
+  Attachment add(StoreKind kind = StoreKind::kS3, std::uint64_t size_bytes = 3) {
+    Attachment a = upload();
+    a.store = kind;
+    a.size_bytes = size_bytes;
+    return put(rows, a);
+  }
+  Found since(DeletionMark mark) {
+    Found found;
+    CHECK_OK(deletions.since(mark, [&](const DeletedObject& one) { found[std::string(one.key)] = one.size_bytes; }));
+    return found;
+  }
+};
+
+std::string where_id(const Attachment& a) {
+  return " WHERE id = '" + to_string(a.id) + "'";
+}
+
+}  // namespace
+
+static void every_way_of_deletion_is_on_record_with_the_size() {
+  World w;
+  const Attachment by_us = w.add(), by_sql = w.add(StoreKind::kS3, 6ULL << 30), cut = w.add();
+  CHECK(CHECK_OK(w.rows.remove_unlinked(by_us.id)));
+  CHECK_OK(w.database.run_script("DELETE FROM attachments" + where_id(by_sql)));
+  CHECK(w.since(0) == (Found{{by_us.key, 3}, {by_sql.key, 6ULL << 30}}));
+  CHECK_OK(w.database.run_script("TRUNCATE attachments"));
+  CHECK_EQ(w.since(0).size(), 3u);
+  CHECK_EQ(w.since(0).count(cut.key), 1u);
+}
+
+static void objects_on_the_disk_have_no_copies_in_a_cache() {
+  World w;
+  CHECK(CHECK_OK(w.rows.remove_unlinked(w.add(StoreKind::kLocal).id)));
+  CHECK(w.since(0).empty());
+}
+
+static void a_mark_is_the_end_of_what_was_seen() {
+  World w;
+  CHECK(CHECK_OK(w.rows.remove_unlinked(w.add().id)));
+  const DeletionMark mark = CHECK_OK(w.deletions.mark());
+  CHECK(w.since(mark).empty());
+  const Attachment later = w.add();
+  CHECK(CHECK_OK(w.rows.remove_unlinked(later.id)));
+  CHECK(w.since(mark) == (Found{{later.key, 3}}));
+}
+
+static void a_deletion_that_commits_late_is_found_after_younger_ones() {
+  World w;
+  const Attachment late = w.add(), quick = w.add();
+  Database other(options());
+  CHECK_OK(other.begin());
+  CHECK_OK(other.run_script("DELETE FROM attachments" + where_id(late)));
+  CHECK(CHECK_OK(w.rows.remove_unlinked(quick.id)));
+  const DeletionMark mark = CHECK_OK(w.deletions.mark());
+  CHECK(w.since(0) == (Found{{quick.key, 3}}));
+  CHECK_OK(other.commit());
+  CHECK_EQ(w.since(mark).count(late.key), 1u);
+}
+
+static void a_long_list_comes_in_pages_without_gaps() {
+  World w;
+  CHECK_OK(w.database.run_script(
+      "INSERT INTO cache_purges (key, size_bytes) SELECT 'k' || n, n FROM generate_series(1, 4000) n"));
+  const Found found = w.since(0);
+  CHECK_EQ(found.size(), 4000u);
+  CHECK_EQ(found.at("k4000"), 4000u);
+}
+
+static void what_is_old_is_forgotten() {
+  World w;
+  CHECK_OK(
+      w.database.run_script("INSERT INTO cache_purges (key, size_bytes, deleted_at)"
+                            " VALUES ('old', 1, now() - interval '3 hours'), ('new', 1, now())"));
+  CHECK_OK(w.deletions.forget(std::chrono::hours(2)));
+  CHECK(w.since(0) == (Found{{"new", 1}}));
+}
+
+int main() {
+  const CMUnitTest tests[] = {
+      CASE(every_way_of_deletion_is_on_record_with_the_size),
+      CASE(objects_on_the_disk_have_no_copies_in_a_cache),
+      CASE(a_mark_is_the_end_of_what_was_seen),
+      CASE(a_deletion_that_commits_late_is_found_after_younger_ones),
+      CASE(a_long_list_comes_in_pages_without_gaps),
+      CASE(what_is_old_is_forgotten),
+  };
+  return db::run("deletions", tests);
+}
