@@ -38,7 +38,8 @@ inline constexpr std::size_t kKeySegmentBytes = 255;  // NAME_MAX
 // S3
 inline constexpr std::size_t kS3ErrorBodyBytes = 64 * 1024;     // an XML error is a few hundred bytes
 inline constexpr std::size_t kS3HeaderBytes = 64 * 1024;        // response header block
-inline constexpr std::size_t kS3ListBytes = 4 * 1024 * 1024;    // 1000 keys of 1 kB, escaped, or as many failures
+inline constexpr std::size_t kS3KeyEntryBytes = 6 * 1024;       // one key in a listing or result, escaped
+inline constexpr std::size_t kS3RulesBytes = 1024 * 1024;       // CORS or lifecycle of a bucket; AWS allows 1000 rules
 inline constexpr std::size_t kS3DeleteKeys = 1000;              // one DeleteObjects
 inline constexpr std::uint64_t kS3SinglePutBytes = 5ULL << 30;  // one PutObject
 

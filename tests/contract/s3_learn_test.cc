@@ -83,6 +83,7 @@ void a_redirect_tells_a_region_and_leads_nowhere_else() {
     Wire lost({answer(status, location, ""), answer(status, location, "")});
     CHECK_ERR(lost.store->get(lost.key, {0, 10}, lost.sink), Errc::kStore);
     CHECK_EQ(lost.sink.text, "");
+    CHECK_EQ(lost.server.requests().size(), 1U);
   }
   CHECK_EQ(elsewhere.connections(), 0U);
 }
