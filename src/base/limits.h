@@ -43,7 +43,8 @@ inline constexpr std::uint64_t kS3MultipartBytes = 64ULL << 20;  // smaller file
 inline constexpr std::uint64_t kS3PartBytes = 16ULL << 20;       // of one part, unless that makes too many
 inline constexpr unsigned kS3PartsInFlight = 4;                  // of one upload; each has a send buffer of 256 KiB
 inline constexpr std::size_t kS3UploadListBytes = 1024 * 1024;   // one page of unfinished uploads, 200 with long keys
-inline constexpr std::size_t kS3ListBytes = 4 * 1024 * 1024;     // 1000 keys of 1 kB, escaped, or as many failures
+inline constexpr std::size_t kS3KeyEntryBytes = 6 * 1024;        // one key in a listing or result, escaped
+inline constexpr std::size_t kS3RulesBytes = 1024 * 1024;        // CORS or lifecycle of a bucket; AWS allows 1000 rules
 inline constexpr std::size_t kS3DeleteKeys = 1000;               // one DeleteObjects
 
 }  // namespace cloakroom::limits

@@ -282,7 +282,12 @@ Result<HttpAnswer> CurlClient::end(CURLcode code) {
   if (transfer.failure) return std::move(*transfer.failure);
   // A store that refuses an upload early answers and closes: the answer says more than the broken pipe.
   const bool refused_early = (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) && transfer.answer.status >= 400;
-  if (code != CURLE_OK && !refused_early && !transfer.answer.is_cut) return curl_error(code, error_text_);
+  if (code != CURLE_OK && !refused_early && !transfer.answer.is_cut) {
+    Error error = curl_error(code, error_text_);
+    // The host may be gone from behind its name: the next try asks the name again.
+    if (code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT) drop_connection();
+    return error;
+  }
   if (transfer.to_sink() && !transfer.accept()) return std::move(*transfer.failure);
   return std::move(transfer.answer);
 }

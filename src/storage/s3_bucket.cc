@@ -26,7 +26,7 @@ Result<bool> put_rules(S3Client& client, const char* query, const std::string& x
 
 // The document, or nothing when the bucket has none or the store knows none.
 Result<std::string> get_rules(S3Client& client, const char* query, std::string_view none) {
-  TRY_ASSIGN(HttpAnswer answer, client.call({.method = "GET", .query = query, .body_limit = limits::kS3ListBytes}));
+  TRY_ASSIGN(HttpAnswer answer, client.call({.method = "GET", .query = query, .body_limit = limits::kS3RulesBytes}));
   if (is_success(answer)) {
     if (answer.is_cut) return Error{Errc::kStore, "store answered GET with a result that is too large"};
     return std::move(answer.body);
@@ -44,14 +44,15 @@ Error unreadable(const Error& cause) {
 }  // namespace
 
 Result<HttpAnswer> send_document(S3Client& client, const S3Document& document) {
-  TRY_ASSIGN(const auto digest, md5(document.xml));
   const std::string hash = hex_encode(sha256(document.xml));
   S3Request request{.method = document.method, .query = document.query, .payload_hash = hash, .text = document.xml};
   request.headers.push_back({"Content-Type", "application/xml"});
-  request.headers.push_back(
-      {"Content-MD5", base64_encode({reinterpret_cast<const char*>(digest.data()), digest.size()})});
+  if (const auto digest = md5(document.xml)) {
+    const std::string_view bytes(reinterpret_cast<const char*>(digest->data()), digest->size());
+    request.headers.push_back({"Content-MD5", base64_encode(bytes)});
+  }
   request.timeout = std::chrono::seconds(60);  // a thousand objects are not removed in a moment
-  request.body_limit = limits::kS3ListBytes;
+  request.body_limit = document.body_limit;
   return client.call(request);
 }
 

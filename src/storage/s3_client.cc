@@ -64,8 +64,13 @@ Result<HttpAnswer> S3Client::call(const S3Request& request) {
   bool is_region_new = false;
   while (true) {
     const TimePoint signed_at = now();
-    TRY_ASSIGN(HttpAnswer answer, attempt(request, signed_at));
-    if (answer.status < 300) return answer;
+    Result<HttpAnswer> sent = attempt(request, signed_at);
+    if (!sent) {
+      if (clock_before && !clock_before->is_certain) clock_is_behind_ = known_offset;
+      return sent;
+    }
+    HttpAnswer& answer = *sent;
+    if (answer.status < 300) return sent;
 
     const std::optional<ClockLesson> clock = clock_lesson(request.method, answer, signed_at);
     if (clock && !clock_before) {
@@ -85,7 +90,7 @@ Result<HttpAnswer> S3Client::call(const S3Request& request) {
 
     // The store gave up waiting on a connection that is stale somewhere on the way.
     if (answer.status == 408 || s3_error_code(answer) == "RequestTimeout") curl_.drop_connection();
-    return answer;
+    return sent;
   }
 }
 

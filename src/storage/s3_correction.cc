@@ -44,8 +44,8 @@ std::optional<RegionLesson> region_lesson(std::string_view method, const HttpAns
     return std::nullopt;
   }
   std::string region = named_region(refusal);
-  // Other faults of an Authorization header have the same code.
-  if (region.empty()) return elsewhere || refusal.status == 301 ? std::optional(RegionLesson{}) : std::nullopt;
+  // Other faults of an Authorization header have the same code, and a proxy answers 301 to lead to https.
+  if (region.empty()) return elsewhere ? std::optional(RegionLesson{}) : std::nullopt;
   if (!is_region_name(region) || region == signed_for) return std::nullopt;
   return RegionLesson{std::move(region)};
 }

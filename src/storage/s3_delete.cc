@@ -30,7 +30,8 @@ bool delete_batch(S3Client& client, const Batch& batch, std::vector<Status>& out
     return true;
   };
   const std::string xml = delete_objects_xml(batch.keys);
-  const Result<HttpAnswer> answer = send_document(client, {"POST", "delete=", xml});
+  const Result<HttpAnswer> answer = send_document(
+      client, {"POST", "delete=", xml, limits::kS3ErrorBodyBytes + batch.keys.size() * limits::kS3KeyEntryBytes});
   if (!answer) return set_all(answer.error());
   if (is_not_implemented(*answer)) return false;
   Status good = check_result("POST", *answer, "DeleteResult");

@@ -40,10 +40,14 @@ std::string S3Listing::query() const {
 }
 
 Result<S3ListPage> S3Listing::read_page() {
-  TRY_ASSIGN(HttpAnswer answer, client_.call({.method = "GET", .query = query(), .body_limit = limits::kS3ListBytes}));
+  const auto ask = [this] {
+    const std::size_t most = limits::kS3ErrorBodyBytes + options_.page_keys * limits::kS3KeyEntryBytes;
+    return client_.call({.method = "GET", .query = query(), .body_limit = most});
+  };
+  TRY_ASSIGN(HttpAnswer answer, ask());
   if (!has_begun_ && !is_version_1_ && may_be_too_new(answer)) {
     is_version_1_ = true;
-    TRY_ASSIGN(answer, client_.call({.method = "GET", .query = query(), .body_limit = limits::kS3ListBytes}));
+    TRY_ASSIGN(answer, ask());
   }
   Status good = check_result("GET", answer, "ListBucketResult");
   if (!good) {

@@ -3,7 +3,7 @@
 // Shape    next() gives an object, then nothing at the end. ListObjectsV2 with encoding-type=url and continuation
 //          tokens; ListObjects with markers where the store refuses or does not know version 2.
 // Order    the store's own: AWS and most others sort keys by bytes.
-// Memory   one page: at most `page_keys` names and limits::kS3ListBytes of XML.
+// Memory   one page: at most `page_keys` times limits::kS3KeyEntryBytes of XML.
 // Errors   kStore   as s3_errors.h says; and for a listing that goes on without saying where, that goes in a circle,
 //          or that names keys outside of the prefix: whoever deletes what is listed must not be led astray.
 //          After an error next() may be called again and goes on where it was.

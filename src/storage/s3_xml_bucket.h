@@ -3,7 +3,7 @@
 // Source   Amazon S3 API reference: ListObjectsV2, ListObjects, DeleteObjects, PutBucketCors,
 //          PutBucketLifecycleConfiguration.
 // Bytes    names in a listing are percent-encoded, with '+' for a space, only where the answer says EncodingType url.
-// Security as s3_xml_load.h; the caller caps the size (limits::kS3ListBytes).
+// Security as s3_xml_load.h; the caller caps the size.
 // Errors   kInvalid   not XML, another root, or a value that is not of its form
 #pragma once
 

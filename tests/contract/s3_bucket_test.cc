@@ -114,20 +114,6 @@ void many_pages_hold_every_key_once() {
   for (const Status& outcome : remove_all(keys)) CHECK_OK(outcome);
 }
 
-void a_store_removes_many_by_its_port() {
-  std::vector<ObjectKey> keys;
-  const TempFile file("x");
-  for (int i = 0; i < 5; ++i) {
-    keys.push_back(fresh_key());
-    CHECK_OK(store().put(keys.back(), file.whole(), {}));
-  }
-  keys.push_back(fresh_key());  // never stored
-  const auto outcomes = store().remove_many(keys);
-  CHECK_EQ(outcomes.size(), 6U);
-  for (const Status& outcome : outcomes) CHECK_OK(outcome);
-  for (const ObjectKey& key : keys) CHECK_ERR(store().head(key), Errc::kNotFound);
-}
-
 void a_bucket_that_is_gone_is_an_error_of_the_store() {
   S3Options options = client().options();
   options.bucket += "-gone";
@@ -184,7 +170,6 @@ int main() {
       CASE(odd_keys_are_listed_as_they_are_and_removed_at_once),
       CASE(an_object_is_listed_with_its_size_and_time),
       CASE(many_pages_hold_every_key_once),
-      CASE(a_store_removes_many_by_its_port),
       CASE(a_bucket_that_is_gone_is_an_error_of_the_store),
       CASE(cors_rules_are_kept),
       CASE(lifecycle_rules_are_kept),

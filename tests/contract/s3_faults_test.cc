@@ -191,7 +191,7 @@ void an_upload_that_nobody_takes_is_given_up() {
   const TempFile file(std::string(24U << 20, 'x'));  // more than the kernel's buffers
   const auto put = s.store->put(s.key, file.whole(), {});
   CHECK(!put && put.error().retryable);
-  CHECK(since(begun) < seconds(10));
+  CHECK(since(begun) < seconds(25));  // libcurl takes the mean of 5 s, and the first second was fast
 }
 
 void an_endless_error_page_is_not_read_on() {

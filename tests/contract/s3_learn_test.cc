@@ -83,6 +83,7 @@ void a_redirect_tells_a_region_and_leads_nowhere_else() {
     Wire lost({answer(status, location, ""), answer(status, location, "")});
     CHECK_ERR(lost.store->get(lost.key, {0, 10}, lost.sink), Errc::kStore);
     CHECK_EQ(lost.sink.text, "");
+    CHECK_EQ(lost.server.requests().size(), 1U);
   }
   CHECK_EQ(elsewhere.connections(), 0U);
 }
@@ -168,6 +169,14 @@ void a_date_that_did_not_help_is_forgotten() {
   CHECK(w.signed_at(5, "20260131T093000Z"));
 }
 
+void a_date_that_led_to_no_answer_is_forgotten() {
+  Wire w({answer("403 Forbidden", "Date: Sun, 01 Feb 2026 10:00:00 GMT\r\n", ""), "", kOk});
+  CHECK_ERR(w.store->ready(), Errc::kStore);
+  CHECK_OK(w.store->remove(w.key));
+  CHECK(w.signed_at(1, "20260201T100000Z"));
+  CHECK(w.signed_at(2, "20260131T093000Z"));
+}
+
 void clock_and_region_may_both_be_wrong() {
   Wire w({skewed("Sun, 01 Feb 2026 10:00:00 GMT"), malformed("eu-west-1"), kOk});
   CHECK_OK(w.store->remove(w.key));
@@ -203,6 +212,7 @@ int main() {
       CASE(a_head_is_refused_without_words_and_signed_again),
       CASE(a_plausible_clock_is_never_moved),
       CASE(a_date_that_did_not_help_is_forgotten),
+      CASE(a_date_that_led_to_no_answer_is_forgotten),
       CASE(clock_and_region_may_both_be_wrong),
       CASE(a_request_that_timed_out_is_repeated_on_a_new_connection),
   };

@@ -247,6 +247,22 @@ void a_store_that_works_says_ready_and_can_be_prepared_again() {
   CHECK_OK(Place::store().prepare());
 }
 
+template <class Place>
+void many_objects_are_removed_at_once_and_others_stay() {
+  const TempFile file("x");
+  std::vector<ObjectKey> keys{fresh_key(), fresh_key(), fresh_key(), fresh_key()};
+  for (const ObjectKey& key : keys) CHECK_OK(Place::store().put(key, file.whole(), text_meta()));
+  const ObjectKey kept = keys.back();
+  keys.back() = fresh_key();  // never stored
+  const std::vector<Status> outcomes = Place::store().remove_many(keys);
+  CHECK_EQ(outcomes.size(), keys.size());
+  for (const Status& outcome : outcomes) CHECK_OK(outcome);
+  for (const ObjectKey& key : keys) CHECK_ERR(Place::store().head(key), Errc::kNotFound);
+  CHECK_EQ(CHECK_OK(Place::store().head(kept)).size_bytes, 1U);
+  CHECK_OK(Place::store().remove(kept));
+  CHECK(Place::store().remove_many({}).empty());
+}
+
 #define CLOAKROOM_SUITE_CASE(fn) \
   { #fn, t::entry < fn < Place>>, nullptr, nullptr, nullptr }
 
@@ -267,6 +283,7 @@ int run_store_suite(const char* group, std::span<const CMUnitTest> more = {}) {
       CLOAKROOM_SUITE_CASE(a_range_longer_than_its_file_is_refused),
       CLOAKROOM_SUITE_CASE(an_error_of_the_sink_ends_the_read_and_is_returned),
       CLOAKROOM_SUITE_CASE(a_store_that_works_says_ready_and_can_be_prepared_again),
+      CLOAKROOM_SUITE_CASE(many_objects_are_removed_at_once_and_others_stay),
   };
   tests.insert(tests.end(), more.begin(), more.end());
   return _cmocka_run_group_tests(group, tests.data(), tests.size(), nullptr, nullptr);

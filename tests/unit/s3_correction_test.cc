@@ -41,7 +41,6 @@ void a_region_is_learnt_from_body_or_header() {
 void a_region_that_is_not_told_must_be_asked_for() {
   CHECK_EQ(learnt("PUT", refusal(301, "PermanentRedirect")), "");
   CHECK_EQ(learnt("PUT", refusal(400, "IllegalLocationConstraintException")), "");
-  CHECK_EQ(learnt("HEAD", {301, {}, ""}), "");
 }
 
 void other_refusals_teach_no_region() {
@@ -49,6 +48,8 @@ void other_refusals_teach_no_region() {
   CHECK_EQ(learnt("GET", refusal(403, "AccessDenied", "eu-west-1")), "nothing");  // Garage names it in every error
   CHECK_EQ(learnt("GET", {403, in_region("eu-west-1"), ""}), "nothing");
   CHECK_EQ(learnt("GET", refusal(503, "SlowDown", "eu-west-1")), "nothing");
+  CHECK_EQ(learnt("HEAD", {301, {}, ""}), "nothing");
+  CHECK_EQ(learnt("GET", {301, {{"location", "https://evil.example.org/"}}, "<html>"}), "nothing");
   CHECK_EQ(learnt("HEAD", {404, in_region("eu-west-1"), ""}), "nothing");
   CHECK_EQ(learnt("GET", refusal(307, "TemporaryRedirect", "", {{"location", "http://evil.example.org/"}})), "nothing");
   CHECK_EQ(learnt("HEAD", {403, in_region("us-east-1"), ""}), "nothing");  // we signed for it: 403 means 403
