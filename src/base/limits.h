@@ -39,5 +39,6 @@ inline constexpr std::size_t kKeySegmentBytes = 255;  // NAME_MAX
 inline constexpr std::size_t kS3ErrorBodyBytes = 64 * 1024;     // an XML error is a few hundred bytes
 inline constexpr std::size_t kS3HeaderBytes = 64 * 1024;        // response header block
 inline constexpr std::uint64_t kS3SinglePutBytes = 5ULL << 30;  // one PutObject
+inline constexpr std::size_t kCredentialFileBytes = 64 * 1024;  // shared credentials, a web identity's token
 
 }  // namespace cloakroom::limits

@@ -1,6 +1,8 @@
 // wiring.cc — from settings to objects.
 #include "cmd/wiring.h"
 
+#include "storage/credential_providers.h"
+
 namespace cloakroom {
 namespace {
 
@@ -33,6 +35,20 @@ AppOptions app_options(const Config& c) {
           .bodies = {c.body_temp_path, c.max_request_bytes}};
 }
 
+// Null when the settings hold the keys themselves.
+std::shared_ptr<CredentialSource> credential_source(const S3Config& s3) {
+  if (!s3.access_key_id.empty()) return nullptr;
+  const S3CredentialConfig& c = s3.credentials;
+  CredentialPlaces places;
+  places.shared_file = {c.shared_file, c.profile, c.shared_file_required};
+  places.web_identity.token_file = c.web_identity_token_file;
+  places.web_identity.role_arn = c.role_arn;
+  places.web_identity.session_name = c.role_session_name;
+  places.web_identity.endpoint = c.sts_endpoint;
+  places.metadata.endpoint = c.metadata_endpoint;
+  return std::make_shared<RefreshingCredentials>(credential_chain(places));
+}
+
 }  // namespace
 
 Result<StoreSet> make_stores(const Config& config, const Clock& clock) {
@@ -49,6 +65,7 @@ Result<StoreSet> make_stores(const Config& config, const Clock& clock) {
                                       .access_key_id = s3.access_key_id,
                                       .secret_access_key = s3.secret_access_key,
                                       .session_token = s3.session_token,
+                                      .credentials = credential_source(s3),
                                       .addressing = addressing},
                                      clock));
     set.s3_retrying = std::make_unique<RetryingStore>(*set.s3, RetryPolicy{});

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "domain/ports.h"
+#include "storage/credentials.h"
 #include "storage/curl.h"
 #include "storage/post_policy.h"
 #include "storage/s3_endpoint.h"
@@ -27,7 +28,8 @@ struct S3Options {
   std::string bucket;
   std::string access_key_id;
   std::string secret_access_key;
-  std::string session_token;  // empty = none
+  std::string session_token;                           // empty = none
+  std::shared_ptr<CredentialSource> credentials = {};  // instead of the three above
   S3Addressing addressing = S3Addressing::kAuto;
   std::chrono::milliseconds connect_timeout{3000};
   std::chrono::milliseconds small_call_timeout{15000};
@@ -51,10 +53,10 @@ struct S3Request {
 struct PresignInput {
   std::string_view method;
   std::string_view key;
-  std::string query = {};     // signed with the rest: response-content-type and the like
-  StoreHeaders headers = {};  // signed; whoever uses the URL must send them. Host is added here.
-  std::chrono::seconds expires{};
-  bool for_browser = false;  // the public endpoint instead of the internal one
+  std::string query = {};          // signed with the rest: response-content-type and the like
+  StoreHeaders headers = {};       // signed; whoever uses the URL must send them. Host is added here.
+  std::chrono::seconds expires{};  // cut to the end of temporary credentials
+  bool for_browser = false;        // the public endpoint instead of the internal one
 };
 
 struct PostInput {
@@ -73,6 +75,7 @@ struct PostForm {
 class S3Client {
  public:
   // kInvalid when endpoint, region, bucket or credentials cannot be right. No round trip.
+  // Each method below may ask the credential source, which may take a round trip of its own.
   static Result<std::unique_ptr<S3Client>> make(const S3Options& options, const Clock& clock);
 
   Result<HttpAnswer> call(const S3Request& request);
@@ -93,10 +96,13 @@ class S3Client {
   };
 
   S3Client(const S3Options& options, const Clock& clock, Places places);
+  Status take_credentials();  // before signing(): what is current becomes credentials_
   SigningContext signing() { return {credentials_, region_, keys_}; }
+  std::chrono::seconds capped(std::chrono::seconds wanted) const;  // no URL outlives what signed it
 
   S3Options options_;
   const Clock& clock_;
+  std::shared_ptr<CredentialSource> source_;
   Credentials credentials_;
   std::string region_;
   S3Location internal_, browser_, creation_;
