@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "base/config_public.h"
+#include "base/config_credentials.h"
 #include "base/encode.h"
 #include "base/file.h"
 
@@ -131,6 +132,7 @@ class Reader {
   }
 
   void problem(std::string_view name, std::string_view what) { problems_ += fmt::format("{}: {}\n", name, what); }
+  std::optional<std::string> home() const { return env_("HOME"); }  // of the user, not a setting of ours
   const std::string& problems() const { return problems_; }
 
  private:
@@ -217,6 +219,14 @@ std::vector<std::string> read_types(Reader& in) {
   return types;
 }
 
+void read_credentials(Reader& in, S3Config& s3) {
+  const auto text = [&in](std::string_view name) { return in.text(name); };
+  for (const CredentialProblem& found : complete_credentials(s3, in.home(), text)) in.problem(found.name, found.what);
+  S3CredentialConfig& c = s3.credentials;
+  if (!c.sts_endpoint.empty()) check_url(in, "AWS_ENDPOINT_URL_STS", c.sts_endpoint);
+  if (!c.metadata_endpoint.empty()) check_url(in, "AWS_EC2_METADATA_SERVICE_ENDPOINT", c.metadata_endpoint);
+}
+
 void read_s3(Reader& in, Config& config) {
   S3Config s3;
   s3.bucket = in.text("S3_BUCKET");
@@ -251,8 +261,7 @@ void read_s3(Reader& in, Config& config) {
                                      }) &&
                          s3.bucket[0] != '.';
   if (!bucket_ok) in.problem("S3_BUCKET", fmt::format("'{}' is not a bucket name; needed when STORAGE=s3", s3.bucket));
-  if (s3.access_key_id.empty()) in.problem("S3_ACCESS_KEY_ID", "is needed when STORAGE=s3");
-  if (s3.secret_access_key.empty()) in.problem("S3_SECRET_ACCESS_KEY", "is needed when STORAGE=s3");
+  read_credentials(in, s3);
   config.s3 = std::move(s3);
 }
 

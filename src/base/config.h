@@ -30,9 +30,18 @@ struct Setting {
 };
 std::span<const Setting> all_settings();
 
+// Where credentials come from while access_key_id is empty; an empty place is not asked.
+struct S3CredentialConfig {
+  std::string shared_file, profile;
+  bool shared_file_required = false;
+  std::string web_identity_token_file, role_arn, role_session_name, sts_endpoint;
+  std::string metadata_endpoint;
+};
+
 struct S3Config {
   std::string endpoint, public_endpoint, bucket, region, access_key_id, secret_access_key, session_token, addressing;
   std::string provider;  // a word of S3_PROVIDER; empty = to be guessed. `region` is empty when nobody named one.
+  S3CredentialConfig credentials;
 };
 
 struct Config {

@@ -46,5 +46,6 @@ inline constexpr std::size_t kS3UploadListBytes = 1024 * 1024;   // one page of 
 inline constexpr std::size_t kS3KeyEntryBytes = 6 * 1024;        // one key in a listing or result, escaped
 inline constexpr std::size_t kS3RulesBytes = 1024 * 1024;        // CORS or lifecycle of a bucket; AWS allows 1000 rules
 inline constexpr std::size_t kS3DeleteKeys = 1000;               // one DeleteObjects
+inline constexpr std::size_t kCredentialFileBytes = 64 * 1024;   // shared credentials, a web identity's token
 
 }  // namespace cloakroom::limits

@@ -50,11 +50,26 @@ constexpr std::array kSettings{
             "Region in the signature. Default: the one in the host name of S3_ENDPOINT (AWS, B2, Spaces, Wasabi), else "
             "what "
             "the store takes (R2 `auto`, Garage `garage`, others `us-east-1`)."},
-    Setting{"S3_ACCESS_KEY_ID", "", true, "AWS_ACCESS_KEY_ID R2_ACCESS_KEY_ID",
-            "S3 access key. Required with STORAGE=s3."},
+    Setting{
+        "S3_ACCESS_KEY_ID", "", true, "AWS_ACCESS_KEY_ID R2_ACCESS_KEY_ID",
+        "S3 access key. Empty: credentials are looked for in the shared credentials file, by the web identity, at the "
+        "metadata service of the machine, in that order."},
     Setting{"S3_SECRET_ACCESS_KEY", "", true, "AWS_SECRET_ACCESS_KEY R2_SECRET_ACCESS_KEY",
-            "S3 secret key. Required with STORAGE=s3."},
+            "S3 secret key. Needed beside S3_ACCESS_KEY_ID."},
     Setting{"S3_SESSION_TOKEN", "", true, "AWS_SESSION_TOKEN", "Token of temporary credentials."},
+    Setting{"AWS_SHARED_CREDENTIALS_FILE", "", false, "",
+            "File with profiles, as AWS's tools write it. Default with AWS or AWS_PROFILE, when HOME is set: "
+            "`~/.aws/credentials`."},
+    Setting{"AWS_PROFILE", "", false, "", "Profile in that file. Default: `default`."},
+    Setting{"AWS_WEB_IDENTITY_TOKEN_FILE", "", false, "",
+            "File with a token that proves who we are (Kubernetes); needs AWS_ROLE_ARN. Read again at each refresh."},
+    Setting{"AWS_ROLE_ARN", "", false, "", "The role whose temporary credentials are asked for with that token."},
+    Setting{"AWS_ROLE_SESSION_NAME", "cloakroom", false, "", "Name of the session, shown in AWS's logs."},
+    Setting{"AWS_ENDPOINT_URL_STS", "", false, "", "Token service that takes the token. Default: AWS's in S3_REGION."},
+    Setting{
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT", "", false, "",
+        "Metadata service of the machine (IMDSv2). Default with AWS: `http://169.254.169.254`; else it is not asked."},
+    Setting{"AWS_EC2_METADATA_DISABLED", "false", false, "", "`true`: the metadata service is never asked."},
     Setting{"S3_ADDRESSING", "auto", false, "",
             "`path`, `virtual`, or `auto`: virtual for AWS, Spaces and bucket names without dots, else path."},
     Setting{"R2_ACCOUNT_ID", "", false, "", "Cloudflare R2 account; makes the endpoint when S3_ENDPOINT is unset."},

@@ -79,4 +79,27 @@ Result<TimePoint> parse_http_date(std::string_view text) {
   return when;
 }
 
+Result<TimePoint> parse_iso8601(std::string_view text) {
+  const Error bad{Errc::kInvalid, "not a time such as 2026-01-31T09:30:00Z"};
+  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':') {
+    return bad;
+  }
+  const std::string_view fraction = text.substr(19, text.size() - 20);
+  const bool is_fraction = fraction.empty() || (fraction.size() > 1 && fraction[0] == '.' &&
+                                                fraction.find_first_not_of("0123456789", 1) == std::string_view::npos);
+  if (text.back() != 'Z' || !is_fraction) return bad;
+  std::tm t{};
+  TRY_ASSIGN(t.tm_year, digits(text, 0, 4));
+  TRY_ASSIGN(t.tm_mon, digits(text, 5, 2));
+  TRY_ASSIGN(t.tm_mday, digits(text, 8, 2));
+  TRY_ASSIGN(t.tm_hour, digits(text, 11, 2));
+  TRY_ASSIGN(t.tm_min, digits(text, 14, 2));
+  TRY_ASSIGN(t.tm_sec, digits(text, 17, 2));
+  t.tm_year -= 1900;
+  t.tm_mon -= 1;
+  const TimePoint when{std::chrono::seconds(timegm(&t))};
+  if (iso8601_ms(when).substr(0, 19) != text.substr(0, 19)) return bad;  // the 31st of February, the 61st minute
+  return when;
+}
+
 }  // namespace cloakroom

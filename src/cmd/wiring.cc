@@ -2,6 +2,7 @@
 #include "cmd/wiring.h"
 
 #include "routes/attachment_json.h"
+#include "storage/credential_providers.h"
 
 namespace cloakroom {
 namespace {
@@ -40,6 +41,20 @@ AppOptions app_options(const Config& c) {
           .visibility = c.visibility == "public" ? Visibility::kPublic : Visibility::kPrivate};
 }
 
+// Null when the settings hold the keys themselves.
+std::shared_ptr<CredentialSource> credential_source(const S3Config& s3) {
+  if (!s3.access_key_id.empty()) return nullptr;
+  const S3CredentialConfig& c = s3.credentials;
+  CredentialPlaces places;
+  places.shared_file = {c.shared_file, c.profile, c.shared_file_required};
+  places.web_identity.token_file = c.web_identity_token_file;
+  places.web_identity.role_arn = c.role_arn;
+  places.web_identity.session_name = c.role_session_name;
+  places.web_identity.endpoint = c.sts_endpoint;
+  places.metadata.endpoint = c.metadata_endpoint;
+  return std::make_shared<RefreshingCredentials>(credential_chain(places));
+}
+
 }  // namespace
 
 const S3Profile& profile_of(const S3Config& s3) {
@@ -56,6 +71,7 @@ S3Options s3_options(const S3Config& s3) {
           .access_key_id = s3.access_key_id,
           .secret_access_key = s3.secret_access_key,
           .session_token = s3.session_token,
+          .credentials = credential_source(s3),
           .addressing = s3_addressing(profile, addressing, s3.bucket)};
 }
 

@@ -25,7 +25,7 @@ bool is_plain_ascii(std::string_view text) {
 }
 
 Result<std::unique_ptr<S3Client>> S3Client::make(const S3Options& options, const Clock& clock) {
-  if (options.access_key_id.empty() || options.secret_access_key.empty()) {
+  if (!options.credentials && (options.access_key_id.empty() || options.secret_access_key.empty())) {
     return Error{Errc::kInvalid, "cannot use S3: access key id or secret access key is empty"};
   }
   if (!is_plain_ascii(options.access_key_id) || !is_plain_ascii(options.session_token)) {
@@ -50,12 +50,24 @@ Result<S3Client::Places> S3Client::locate(const S3Options& options) {
 S3Client::S3Client(const S3Options& options, const Clock& clock, Places places)
     : options_(options),
       clock_(clock),
-      credentials_{options.access_key_id, options.secret_access_key, options.session_token},
+      source_(options.credentials ? options.credentials
+                                  : std::make_shared<StaticCredentials>(Credentials{
+                                        options.access_key_id, options.secret_access_key, options.session_token})),
       region_(options.region.empty() ? kDefaultRegion : options.region),
       internal_(std::move(places.internal)),
       browser_(std::move(places.browser)),
       creation_(std::move(places.creation)),
       curl_({options.connect_timeout, options.stall_timeout}) {}
+
+Status S3Client::take_credentials() {
+  TRY_ASSIGN(credentials_, source_->current(clock_.now()));
+  return Ok{};
+}
+
+std::chrono::seconds S3Client::capped(std::chrono::seconds wanted) const {
+  if (!credentials_.expires_at) return wanted;
+  return std::min(wanted, std::chrono::floor<std::chrono::seconds>(*credentials_.expires_at - clock_.now()));
+}
 
 Result<HttpAnswer> S3Client::call(const S3Request& request) {
   const std::chrono::seconds known_offset = clock_is_behind_;
@@ -134,6 +146,7 @@ Result<HttpAnswer> S3Client::attempt(const S3Request& request, TimePoint signed_
 }
 
 Result<HttpCall> S3Client::sign(const S3Request& request, TimePoint signed_at) {
+  TRY(take_credentials());
   const S3Location& place = request.path_style ? creation_ : internal_;
   const std::string path = path_of(place, request.key);
   HttpCall call;
@@ -155,12 +168,13 @@ Result<HttpCall> S3Client::sign(const S3Request& request, TimePoint signed_at) {
 }
 
 Result<std::string> S3Client::presign_path(const PresignInput& input) {
+  TRY(take_credentials());
   const S3Location& place = input.for_browser ? browser_ : internal_;
   const std::string path = place.path(input.key);
   StoreHeaders headers{{"Host", place.host}};
   headers.insert(headers.end(), input.headers.begin(), input.headers.end());
   const SignInput sign{input.method, path, input.query, headers, kUnsignedPayload, now()};
-  TRY_ASSIGN(const std::string query, presign_query(sign, signing(), input.expires));
+  TRY_ASSIGN(const std::string query, presign_query(sign, signing(), capped(input.expires)));
   return path + "?" + query;
 }
 
@@ -170,13 +184,14 @@ Result<std::string> S3Client::presign_url(const PresignInput& input) {
 }
 
 Result<PostForm> S3Client::presign_post(const PostInput& input) {
+  TRY(take_credentials());
   const PostPolicyInput policy{.bucket = options_.bucket,
                                .key = input.key,
                                .content_type = input.content_type,
                                .min_bytes = input.min_bytes,
                                .max_bytes = input.max_bytes,
-                               .expires = input.expires,
-                               .now = clock_.now(),
+                               .expires = capped(input.expires),
+                               .now = now(),
                                .extra = input.extra};
   TRY_ASSIGN(FormFields fields, post_policy_form(policy, signing()));
   return PostForm{browser_.base() + path_of(browser_, ""), std::move(fields)};

@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "domain/ports.h"
+#include "storage/credentials.h"
 #include "storage/curl.h"
 #include "storage/post_policy.h"
 #include "storage/s3_endpoint.h"
@@ -30,7 +31,8 @@ struct S3Options {
   std::string bucket;
   std::string access_key_id;
   std::string secret_access_key;
-  std::string session_token;  // empty = none
+  std::string session_token;                           // empty = none
+  std::shared_ptr<CredentialSource> credentials = {};  // instead of the three above
   S3Addressing addressing = S3Addressing::kAuto;
   std::chrono::milliseconds connect_timeout{3000};
   std::chrono::milliseconds small_call_timeout{15000};
@@ -59,10 +61,10 @@ struct S3Request {
 struct PresignInput {
   std::string_view method;
   std::string_view key;
-  std::string query = {};     // signed with the rest: response-content-type and the like
-  StoreHeaders headers = {};  // signed; whoever uses the URL must send them. Host is added here.
-  std::chrono::seconds expires{};
-  bool for_browser = false;  // the public endpoint instead of the internal one
+  std::string query = {};          // signed with the rest: response-content-type and the like
+  StoreHeaders headers = {};       // signed; whoever uses the URL must send them. Host is added here.
+  std::chrono::seconds expires{};  // cut to the end of temporary credentials
+  bool for_browser = false;        // the public endpoint instead of the internal one
 };
 
 struct PostInput {
@@ -81,6 +83,7 @@ struct PostForm {
 class S3Client {
  public:
   // kInvalid when endpoint, region, bucket or credentials cannot be right. No round trip.
+  // Each method below may ask the credential source, which may take a round trip of its own.
   static Result<std::unique_ptr<S3Client>> make(const S3Options& options, const Clock& clock);
 
   // Signed and sent once; again when the refusal taught a region or a time (s3_correction.h): a region once in the
@@ -107,14 +110,17 @@ class S3Client {
 
   S3Client(const S3Options& options, const Clock& clock, Places places);
   static Result<Places> locate(const S3Options& options);
-  SigningContext signing() { return {credentials_, region_, keys_}; }
   Result<HttpCall> sign(const S3Request& request, TimePoint signed_at);
   Result<HttpAnswer> attempt(const S3Request& request, TimePoint signed_at);
   bool learn_region(const S3Request& request, const HttpAnswer& refusal);
   void move_to(const std::string& region);
+  Status take_credentials();  // before signing(): what is current becomes credentials_
+  SigningContext signing() { return {credentials_, region_, keys_}; }
+  std::chrono::seconds capped(std::chrono::seconds wanted) const;  // no URL outlives what signed it
 
   S3Options options_;
   const Clock& clock_;
+  std::shared_ptr<CredentialSource> source_;
   Credentials credentials_;
   std::string region_;
   S3Location internal_, browser_, creation_;

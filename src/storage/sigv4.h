@@ -16,6 +16,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,7 +35,8 @@ inline constexpr std::chrono::seconds kPresignMaximum{604800};
 struct Credentials {
   std::string access_key_id;
   std::string secret_access_key;
-  std::string session_token;  // empty: long-lived credentials
+  std::string session_token;                 // empty: long-lived credentials
+  std::optional<TimePoint> expires_at = {};  // none: they do not end
 };
 
 // Keeps the last derived key: it changes with the UTC date only, and deriving it costs four of the five HMACs.

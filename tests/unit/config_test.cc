@@ -326,6 +326,49 @@ static void a_cdn_is_for_public_files_in_a_bucket() {
   }
 }
 
+static void keys_may_come_from_other_places() {
+  const Env bucket{{"STORAGE", "s3"}, {"S3_BUCKET", "files"}};
+  const auto merged = [&](const Env& more) {
+    Env env = bucket;
+    env.insert(more.begin(), more.end());
+    return env;
+  };
+  const S3CredentialConfig aws = read(merged({{"HOME", "/home/u"}, {"S3_REGION", "eu-west-3"}})).s3->credentials;
+  CHECK_EQ(aws.shared_file, "/home/u/.aws/credentials");
+  CHECK_EQ(aws.profile, "default");
+  CHECK(!aws.shared_file_required);
+  CHECK_EQ(aws.metadata_endpoint, "http://169.254.169.254");
+  CHECK_EQ(aws.sts_endpoint, "https://sts.eu-west-3.amazonaws.com");
+  CHECK_EQ(read(bucket).s3->credentials.shared_file, "");
+  CHECK_EQ(read(merged({{"AWS_EC2_METADATA_DISABLED", "TRUE"}, {"HOME", "/h"}})).s3->credentials.metadata_endpoint, "");
+
+  const Env own = merged({{"S3_ENDPOINT", "http://127.0.0.1:9000"}, {"HOME", "/home/u"}});
+  CHECK(names(problems(own), "S3_ACCESS_KEY_ID"));  // neither ~ nor the machine is asked for keys of another store
+  Env named = own;
+  named["AWS_SHARED_CREDENTIALS_FILE"] = "/etc/keys";
+  const S3CredentialConfig file = read(named).s3->credentials;
+  CHECK_EQ(file.shared_file, "/etc/keys");
+  CHECK(file.shared_file_required);
+  CHECK_EQ(file.metadata_endpoint, "");
+  Env role = own;
+  role["AWS_WEB_IDENTITY_TOKEN_FILE"] = "/run/token";
+  CHECK(names(problems(role), "AWS_ROLE_ARN"));
+  role["AWS_ROLE_ARN"] = "arn:aws:iam::1:role/files";
+  role["AWS_ENDPOINT_URL_STS"] = "http://127.0.0.1:9001";
+  const S3CredentialConfig identity = read(role).s3->credentials;
+  CHECK_EQ(identity.web_identity_token_file, "/run/token");
+  CHECK_EQ(identity.sts_endpoint, "http://127.0.0.1:9001");
+  CHECK_EQ(identity.role_session_name, "cloakroom");
+  Env profile = own;
+  profile.erase("HOME");
+  profile["AWS_PROFILE"] = "batch";
+  CHECK(names(problems(profile), "AWS_PROFILE"));
+
+  CHECK(names(problems(merged({{"S3_ACCESS_KEY_ID", "id"}})), "S3_SECRET_ACCESS_KEY"));
+  CHECK(names(problems(merged({{"S3_SECRET_ACCESS_KEY", "s"}})), "S3_ACCESS_KEY_ID"));
+  CHECK_EQ(read(s3_with({{"HOME", "/home/u"}})).s3->credentials.shared_file, "");  // own keys: nobody else is asked
+}
+
 int main() {
   const CMUnitTest tests[] = {
       CASE(two_settings_are_enough_and_the_rest_has_defaults),
@@ -352,6 +395,7 @@ int main() {
       CASE(the_page_of_settings_has_a_row_for_each),
       CASE(public_files_have_headers_of_their_own),
       CASE(a_cdn_is_for_public_files_in_a_bucket),
+      CASE(keys_may_come_from_other_places),
   };
   return RUN_TESTS("config", tests);
 }

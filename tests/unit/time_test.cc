@@ -44,12 +44,21 @@ static void what_is_not_an_imf_fixdate_is_refused() {
     CHECK_ERR(parse_http_date(text), Errc::kInvalid);
 }
 
+static void an_iso_8601_time_is_read_strictly() {
+  CHECK_EQ(iso8601_ms(CHECK_OK(parse_iso8601("2026-01-31T09:30:00Z"))), "2026-01-31T09:30:00.000Z");
+  CHECK_EQ(iso8601_ms(CHECK_OK(parse_iso8601("2024-02-29T23:59:59.999Z"))), "2024-02-29T23:59:59.000Z");
+  for (const char* text : {"", "2026-01-31", "2026-01-31T09:30:00", "2026-01-31T09:30:00+00:00", "2026-01-31 09:30:00Z",
+                           "2026-02-30T09:30:00Z", "2026-01-31T24:00:00Z", "2026-01-31T09:60:00Z",
+                           "2026-01-31T09:30:00.Z", "2026-01-31T09:30:00.1x2Z", "2026-13-01T09:30:00Z",
+                           "2026-00-01T09:30:00Z", "20x6-01-31T09:30:00Z", "2026-01-31T09:30:00ZZ"})
+    CHECK_ERR(parse_iso8601(text), Errc::kInvalid);
+}
+
 int main() {
   const CMUnitTest tests[] = {
-      CASE(every_form_is_utc_and_zero_padded),
-      CASE(fractions_round_down_also_before_1970),
-      CASE(an_http_date_survives_its_text),
-      CASE(what_is_not_an_imf_fixdate_is_refused),
+      CASE(every_form_is_utc_and_zero_padded), CASE(fractions_round_down_also_before_1970),
+      CASE(an_http_date_survives_its_text),    CASE(what_is_not_an_imf_fixdate_is_refused),
+      CASE(an_iso_8601_time_is_read_strictly),
   };
   return RUN_TESTS("time", tests);
 }

@@ -1,0 +1,63 @@
+// config_credentials.cc — the defaults of AWS's own tools, and what must stand together.
+#include "base/config_credentials.h"
+
+#include "base/encode.h"
+
+namespace cloakroom {
+namespace {
+
+constexpr std::string_view kMetadataService = "http://169.254.169.254";
+
+bool is_aws(std::string_view endpoint) {
+  const std::string_view host = endpoint.substr(0, endpoint.find_last_not_of('/') + 1);
+  return host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
+}
+
+}  // namespace
+
+std::vector<CredentialProblem> complete_credentials(S3Config& s3, const std::optional<std::string>& home,
+                                                    const std::function<std::string(std::string_view)>& text) {
+  S3CredentialConfig c;
+  const std::string named_file = text("AWS_SHARED_CREDENTIALS_FILE");
+  const std::string named_profile = text("AWS_PROFILE");
+  c.web_identity_token_file = text("AWS_WEB_IDENTITY_TOKEN_FILE");
+  c.role_arn = text("AWS_ROLE_ARN");
+  c.role_session_name = text("AWS_ROLE_SESSION_NAME");
+  c.sts_endpoint = text("AWS_ENDPOINT_URL_STS");
+  c.metadata_endpoint = text("AWS_EC2_METADATA_SERVICE_ENDPOINT");
+  const bool no_metadata = ascii_lower(text("AWS_EC2_METADATA_DISABLED")) == "true";
+
+  if (!s3.access_key_id.empty() || !s3.secret_access_key.empty()) {
+    if (s3.access_key_id.empty()) return {{"S3_ACCESS_KEY_ID", "is needed beside S3_SECRET_ACCESS_KEY"}};
+    if (s3.secret_access_key.empty()) return {{"S3_SECRET_ACCESS_KEY", "is needed beside S3_ACCESS_KEY_ID"}};
+    return {};
+  }
+  if (c.web_identity_token_file.empty() != c.role_arn.empty()) {
+    return {{"AWS_ROLE_ARN", "and AWS_WEB_IDENTITY_TOKEN_FILE must be set both, or neither"}};
+  }
+  const bool aws = is_aws(s3.endpoint);
+  c.shared_file_required = !named_file.empty() || !named_profile.empty();
+  c.shared_file = named_file;
+  c.profile = named_profile.empty() ? "default" : named_profile;
+  if (named_file.empty() && (aws || c.shared_file_required) && home && !home->empty()) {
+    c.shared_file = *home + "/.aws/credentials";
+  }
+  if (c.shared_file_required && c.shared_file.empty()) {
+    return {{"AWS_PROFILE", "needs AWS_SHARED_CREDENTIALS_FILE, because HOME is not set"}};
+  }
+  if (c.metadata_endpoint.empty() && aws) c.metadata_endpoint = kMetadataService;
+  if (no_metadata) c.metadata_endpoint.clear();
+  if (c.sts_endpoint.empty()) {
+    const bool has_region = !s3.region.empty() && s3.region != "auto";
+    c.sts_endpoint = "https://sts." + (has_region ? s3.region : "us-east-1") + ".amazonaws.com";
+  }
+  if (c.shared_file.empty() && c.web_identity_token_file.empty() && c.metadata_endpoint.empty()) {
+    return {{"S3_ACCESS_KEY_ID",
+             "and S3_SECRET_ACCESS_KEY are needed when STORAGE=s3, or AWS_SHARED_CREDENTIALS_FILE, "
+             "or AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN"}};
+  }
+  s3.credentials = std::move(c);
+  return {};
+}
+
+}  // namespace cloakroom
