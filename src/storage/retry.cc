@@ -44,7 +44,8 @@ template <class Call>
 auto RetryingStore::repeat(const Call& call) -> decltype(call()) {
   for (unsigned attempt = 1;; ++attempt) {
     auto result = call();
-    if (result || !result.error().retryable || attempt >= policy_.attempts) return result;
+    if (result || !result.error().retryable || result.error().was_repeated || attempt >= policy_.attempts)
+      return result;
     pause(attempt, result.error());
   }
 }

@@ -37,6 +37,8 @@ class S3Store final : public BlobStore, public Presigner {
   Result<std::string> presign(const ObjectKey& key, const PresignRequest& request) override;
   // The same without scheme and host, for a proxy that holds the connection itself and sends host() as Host.
   Result<std::string> presign_path(const ObjectKey& key, const PresignRequest& request);
+  // For what a BlobStore cannot do: s3_list.h, s3_bucket.h and the like.
+  S3Client& client() { return *client_; }
   const std::string& host() const { return client_->internal().host; }
 
  private:
