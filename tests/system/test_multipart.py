@@ -48,7 +48,7 @@ def test_a_large_upload_goes_in_parallel_parts_and_does_not_grow_the_worker(new_
         stack = new_stack(WORKERS=1, MAX_UPLOAD_SIZE="7G", **store.settings)
         stack.put(b"x" * MIB)  # one worker that has done a small one, so that no first-time cost counts
         with PeakMemory(stack.worker_children()) as peak:
-            made = json.loads(stack.curl("-T", path, stack.url + "/api/upload/big.bin"))
+            made = json.loads(stack.curl("-T", path, stack.url + "/api/upload/big.bin", timeout=1200))
         assert (made.get("size"), made.get("sha256")) == (SIZE, sha256_of(path)), made
         assert peak.growth_kib < MOST_KIB, f"the worker grew by {peak.growth_kib} KiB"
         assert not together.broken and store.most_at_once == 4
