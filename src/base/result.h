@@ -36,8 +36,8 @@ struct Error {
   std::string detail = {};
   std::string say = {};
   bool retryable = false;
-  bool was_repeated = false;  // as often as is good by whoever failed: a second try is for later, not for now
   bool throttled = false;     // the peer asks for fewer requests: pause longer before the second try
+  bool was_repeated = false;  // as often as is good by whoever failed: a second try is for later, not for now
 };
 
 struct Ok {};
