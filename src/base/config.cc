@@ -18,8 +18,8 @@
 namespace cloakroom {
 namespace {
 
-constexpr std::uint64_t kMostBytes = 1ULL << 46;    // 64 TiB: nginx and we can still multiply it
-constexpr std::uint64_t kMostS3Bytes = 5ULL << 30;  // one PutObject
+constexpr std::uint64_t kMostBytes = 1ULL << 46;       // 64 TiB: nginx and we can still multiply it
+constexpr std::uint64_t kMostS3Bytes = 5000ULL << 30;  // 1000 parts, as any store takes, of 5 GiB
 constexpr std::string_view kS3Providers = "aws minio r2 b2 ceph garage seaweedfs spaces wasabi swift other";
 constexpr int kMostPrefixSegments = 8;  // the router splits a path into 12, and the longest pattern has 3
 
@@ -345,7 +345,7 @@ Result<Config> read_config(const EnvLookup& env) {
   read_s3(in, c);
   c.cors_origins = read_origins(in);
   if (c.storage == "s3" && c.max_upload_bytes > kMostS3Bytes) {
-    in.problem("MAX_UPLOAD_SIZE", "is more than 5G, the most that one request to an S3 store can carry");
+    in.problem("MAX_UPLOAD_SIZE", "is more than 5000G, the most that an S3 store takes in parts");
   }
   c.delivery = in.one_of("DELIVERY", "proxy redirect stream");
   if (c.delivery == "redirect" && c.storage != "s3") in.problem("DELIVERY", "redirect needs STORAGE=s3");

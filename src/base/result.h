@@ -39,6 +39,7 @@ struct Error {
   bool retryable = false;
   bool throttled = false;                    // the peer asks for fewer requests: pause longer before the second try
   std::chrono::milliseconds retry_after{0};  // the peer asks to be left alone for so long; 0 = it said nothing
+  bool was_repeated = false;  // as often as is good by whoever failed: a second try is for later, not for now
 };
 
 struct Ok {};

@@ -3,6 +3,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <iostream>
 
@@ -14,11 +15,13 @@
 #include "db/jobs.h"
 #include "jobs/delete_object.h"
 #include "jobs/purge_cache.h"
+#include "storage/s3_leftovers.h"
 
 namespace cloakroom {
 namespace {
 
-constexpr std::chrono::hours kLeftOverAge{24};  // no upload takes as long
+constexpr std::chrono::hours kLeftOverAge{24};  // no body file is written for as long
+constexpr std::chrono::hours kUploadAge{1};  // and no upload to the store takes as long, nor longer than ORPHAN_GRACE
 constexpr std::chrono::minutes kSweepEvery{30};
 
 // Readable once SIGTERM or SIGINT came; the signals are blocked, so nothing is interrupted.
@@ -30,28 +33,60 @@ UniqueFd stop_signals() {
   return UniqueFd(::signalfd(-1, &set, SFD_CLOEXEC));
 }
 
-// Temporary files of killed workers, bodies of a killed nginx.
+// Temporary files of killed workers, bodies of a killed nginx, parts of uploads to the store that nobody completed.
 class Sweeper {
  public:
-  explicit Sweeper(const Config& config) : folders_{config.storage_path + "/.tmp", config.body_temp_path} {}
+  // `older_than` overrides the ages by which it is known that nobody is still at work.
+  Sweeper(const Config& config, const StoreSet& stores, std::optional<std::chrono::seconds> older_than)
+      : folders_{config.storage_path + "/.tmp", config.body_temp_path},
+        file_age_(older_than.value_or(kLeftOverAge)),
+        s3_(stores.s3.get()),
+        key_prefix_(config.key_prefix),
+        upload_age_(older_than.value_or(std::max<std::chrono::seconds>(config.orphan_grace, kUploadAge))) {}
 
   void sweep_when_due() {
     const auto now = std::chrono::steady_clock::now();
     if (now < next_) return;
     next_ = now + kSweepEvery;
+    sweep();
+  }
+
+  // False when something could not be looked at or removed; the log says what.
+  bool sweep() {
+    bool all_well = true;
     for (const std::string& folder : folders_) {
-      const auto removed = sweep_old_files(folder, kLeftOverAge);
-      if (removed && *removed > 0) log(Level::kInfo, "sweep.done", {{"files", *removed}});
-      if (!removed && removed.error().code != Errc::kNotFound) {
-        log(Level::kWarning, "sweep.failed", {{"detail", removed.error().detail}});
-      }
+      const auto removed = sweep_old_files(folder, file_age_);
+      const bool no_folder = !removed && removed.error().code == Errc::kNotFound;
+      all_well = (no_folder || report("files", removed)) && all_well;
     }
+    if (s3_ == nullptr) return all_well;
+    const auto aborted = abort_leftovers(s3_->client(), {key_prefix_, system_now() - upload_age_});
+    return report("uploads", aborted) && all_well;
   }
 
  private:
+  static bool report(std::string_view what, const Result<std::size_t>& removed) {
+    if (!removed) log(Level::kWarning, "sweep.failed", {{"what", what}, {"detail", removed.error().detail}});
+    if (removed && *removed > 0) log(Level::kInfo, "sweep.done", {{what, *removed}});
+    return removed.has_value();
+  }
+
   std::vector<std::string> folders_;
+  std::chrono::seconds file_age_;
+  S3Store* s3_;
+  std::string key_prefix_;
+  std::chrono::seconds upload_age_;
   std::chrono::steady_clock::time_point next_{};
 };
+
+int run_sweep(std::optional<std::chrono::seconds> older_than) {
+  const auto config = settings_or_complain();
+  if (!config) return kExitConfig;
+  const SystemClock clock;
+  const auto stores = make_stores(*config, clock);
+  if (!stores) return complain(stores.error());
+  return Sweeper(*config, *stores, older_than).sweep() ? kExitDone : kExitTryLater;
+}
 
 int run_jobs(bool once) {
   const auto config = settings_or_complain();
@@ -62,7 +97,7 @@ int run_jobs(bool once) {
   if (!stores) return complain(stores.error());
   Database database(database_options(*config, "cloakroom-jobs"));
   PgJobQueue queue(database, std::to_string(::getpid()) + "-" + random_hex(8));
-  Sweeper sweeper(*config);
+  Sweeper sweeper(*config, *stores, std::nullopt);
   const JobHandlers handlers{};
   const JobGroupHandlers together{
       {"delete_object", delete_objects_handler([&](StoreKind kind) { return stores->all().by_kind(kind); })}};
@@ -91,10 +126,30 @@ int run_jobs(bool once) {
 }  // namespace
 
 void add_jobs(CLI::App& cli, Command& chosen) {
-  const auto once = std::make_shared<bool>(false);
+  struct Wishes {
+    bool once = false, sweep = false;
+    std::optional<std::int64_t> older_than;
+  };
+  const auto wishes = std::make_shared<Wishes>();
   CLI::App* command = cli.add_subcommand("jobs", "work through the job table until stopped; several may run at once");
-  command->add_flag("--once", *once, "do what is due now, then exit");
-  command->callback([once, &chosen] { chosen = [once] { return run_jobs(*once); }; });
+  CLI::Option* once = command->add_flag("--once", wishes->once, "do what is due now, then exit");
+  CLI::Option* sweep = command->add_flag("--sweep", wishes->sweep,
+                                         "remove what killed processes left now (else every 30 min), then exit");
+  sweep->excludes(once);
+  command
+      ->add_option("--older-than", wishes->older_than,
+                   "with --sweep: seconds after which nobody is still at work on it; uploads under way that are older "
+                   "are broken off (default: a day for files, ORPHAN_GRACE or an hour for uploads to S3)")
+      ->needs(sweep)
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{366} * 86400));
+  command->callback([wishes, &chosen] {
+    chosen = [wishes] {
+      if (!wishes->sweep) return run_jobs(wishes->once);
+      std::optional<std::chrono::seconds> older_than;
+      if (wishes->older_than) older_than = std::chrono::seconds(*wishes->older_than);
+      return run_sweep(older_than);
+    };
+  });
 }
 
 }  // namespace cloakroom

@@ -1,6 +1,8 @@
 // object_key.cc — the rules that make a key harmless, and the three ways to name one.
 #include "domain/object_key.h"
 
+#include <algorithm>
+
 #include "base/encode.h"
 #include "base/limits.h"
 
@@ -23,6 +25,10 @@ std::string tame(std::string_view filename, std::size_t most_bytes) {
     out.erase(0, at);
   }
   return out;
+}
+
+bool is_lower_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 }
 
 }  // namespace
@@ -80,6 +86,15 @@ ObjectKey make_key(const KeyRule& rule, const Uuid& id, std::string_view filenam
   auto key = ObjectKey::parse(text);
   if (!key) BUG("a key made by rule was refused");
   return *std::move(key);
+}
+
+bool is_own_key(std::string_view prefix, std::string_view key) {
+  if (key.substr(0, prefix.size()) != prefix) return false;
+  key.remove_prefix(prefix.size());
+  if (key.size() == 35 && key[2] == '/') {  // fanout
+    return std::all_of(key.begin() + 3, key.end(), is_lower_hex) && key.substr(0, 2) == key.substr(33, 2);
+  }
+  return key.size() > 37 && parse_uuid(key.substr(0, 36)) && (key[36] == '_' || key[36] == '/');
 }
 
 }  // namespace cloakroom

@@ -45,4 +45,7 @@ std::vector<std::string> key_folders(const KeyRule& rule);
 // '_'.
 ObjectKey make_key(const KeyRule& rule, const Uuid& id, std::string_view filename);
 
+// Whether make_key() may have made it, with this prefix and any naming: a bucket may hold the keys of others, too.
+bool is_own_key(std::string_view prefix, std::string_view key);
+
 }  // namespace cloakroom

@@ -53,7 +53,7 @@ void RetryQuota::give_back(unsigned paid) {
 }
 
 unsigned Retrier::pause_before_next(unsigned attempt, const Error& error) {
-  if (!error.retryable || attempt >= policy_.attempts) return 0;
+  if (!error.retryable || error.was_repeated || attempt >= policy_.attempts) return 0;
   const unsigned cost = quota_.take(error);
   if (cost == 0) return 0;
   const milliseconds base = error.throttled ? policy_.throttled_base : policy_.base;

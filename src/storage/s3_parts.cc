@@ -210,7 +210,7 @@ Result<Sha256Digest> put_parts(S3Client& client, const PartsUpload& upload, cons
   const Status aborted = repeat(tools, [&] { return abort_multipart(client, ref); });
   if (!aborted) log(Level::kWarning, "s3.abort_failed", {{"detail", aborted.error().detail}});
   Error error = std::move(digest).error();
-  error.retryable = false;  // a second try would send everything again
+  error.was_repeated = true;  // a second try would send everything again
   return error;
 }
 

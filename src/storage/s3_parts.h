@@ -4,9 +4,9 @@
 //          SHA-256 (sent as x-amz-content-sha256, so the store checks each part) and for the whole's, in one pass.
 // Retry    a part that fails in passing is sent again, signed anew, after a pause by chance; so are complete and abort.
 //          Parts that arrived are never sent twice.
-// Failure  the upload is aborted before the Error is returned, and everything worth repeating was repeated: only an
-//          upload that could not even be created is `retryable`. An abort that fails, too, is logged; the parts then
-//          wait for the sweep (s3_leftovers.h).
+// Failure  the upload is aborted before the Error is returned. What was worth repeating was repeated (`was_repeated`),
+//          unless the upload could not even be created. An abort that fails, too, is logged; the parts then wait for
+//          the sweep (s3_leftovers.h).
 // Memory   no part is held: limits::kS3PartsInFlight send buffers and the process's copy buffer.
 // Errors   kTooLarge by the rules of parts; kInternal the file cannot be read; else as s3_errors.h
 #pragma once

@@ -1,5 +1,6 @@
 // s3_multipart_wire_test.cc — the multipart operations on the wire, and answers that no real store gives on request.
 #include "scripted_server.h"
+#include "storage/s3_leftovers.h"
 #include "storage/s3_multipart.h"
 
 using namespace cloakroom;  // NOLINT: a test
@@ -186,6 +187,52 @@ void a_list_without_an_end_is_cut_off() {
   CHECK_ERR(list_multipart(*w.client, ""), Errc::kStore);
 }
 
+// A page with three of our uploads, of which one is young, and two of others.
+const std::string kOurs = "p/ab/0123456789abcdef0123456789abcdab";
+std::string leftovers(const std::string& more) {
+  const auto upload = [](const std::string& key, const std::string& id, const char* time) {
+    return "<Upload><Key>" + key + "</Key><UploadId>" + id + "</UploadId><Initiated>" + time + "</Initiated></Upload>";
+  };
+  return "<ListMultipartUploadsResult>" + more + upload(kOurs, "old1", "2015-08-30T10:00:00.000Z") +
+         upload(kOurs, "young", "2015-08-30T12:00:00.000Z") +
+         upload("p/0198c0de-0000-7000-8000-000000000001_a.png", "old2", "2015-08-29T23:00:00Z") +
+         upload("p/backup.tar", "others1", "2015-08-29T23:00:00.000Z") +
+         upload("p/incoming/0198c0de", "others2", "2015-08-29T23:00:00.000Z") + "</ListMultipartUploadsResult>";
+}
+const LeftoverRule kOld{"p/", TimePoint(std::chrono::seconds(1440938160 - 3600))};  // begun before 11:36
+
+void only_old_uploads_under_our_own_keys_are_dropped() {
+  Wire w(
+      {answer("200 OK", leftovers("")), answer("204 No Content", ""), error_answer("404 Not Found", "NoSuchUpload")});
+  CHECK_EQ(CHECK_OK(abort_leftovers(*w.client, kOld)), 2U);
+  CHECK_EQ(w.server.requests().size(), 3U);
+  CHECK_EQ(w.line(1), "DELETE /files/" + kOurs + "?uploadId=old1 HTTP/1.1");
+  CHECK_EQ(w.line(2), "DELETE /files/p/0198c0de-0000-7000-8000-000000000001_a.png?uploadId=old2 HTTP/1.1");
+}
+
+void left_overs_of_all_pages_are_dropped() {
+  const std::string more =
+      "<IsTruncated>true</IsTruncated><NextKeyMarker>p/x</NextKeyMarker><NextUploadIdMarker>m</NextUploadIdMarker>";
+  Wire w({answer("200 OK", leftovers(more)), answer("204 No Content", ""), answer("204 No Content", ""),
+          answer("200 OK", leftovers("")), answer("204 No Content", ""), answer("204 No Content", "")});
+  CHECK_EQ(CHECK_OK(abort_leftovers(*w.client, kOld)), 4U);
+  CHECK(w.has(3, "&key-marker=p%2Fx&upload-id-marker=m"));
+}
+
+void one_left_over_that_stays_does_not_save_the_others() {
+  Wire w(
+      {answer("200 OK", leftovers("")), error_answer("403 Forbidden", "AccessDenied"), answer("204 No Content", "")});
+  const auto dropped = abort_leftovers(*w.client, kOld);
+  CHECK(!dropped);
+  CHECK_EQ(dropped.error().detail, "store answered 403 AccessDenied to DELETE uploadId");
+  CHECK_EQ(w.server.requests().size(), 3U);
+}
+
+void a_store_that_lists_no_uploads_is_an_error() {
+  Wire w({error_answer("501 Not Implemented", "NotImplemented")});
+  CHECK_ERR(abort_leftovers(*w.client, kOld), Errc::kStore);
+}
+
 }  // namespace
 
 int main() {
@@ -204,6 +251,10 @@ int main() {
       CASE(a_list_that_does_not_end_is_an_error),
       CASE(a_list_that_cannot_be_read_is_a_passing_error),
       CASE(a_list_without_an_end_is_cut_off),
+      CASE(only_old_uploads_under_our_own_keys_are_dropped),
+      CASE(left_overs_of_all_pages_are_dropped),
+      CASE(one_left_over_that_stays_does_not_save_the_others),
+      CASE(a_store_that_lists_no_uploads_is_an_error),
   };
   return RUN_TESTS("s3_multipart_wire", tests);
 }

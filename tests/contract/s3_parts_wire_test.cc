@@ -114,7 +114,7 @@ void a_part_that_keeps_failing_ends_in_an_abort() {
   const auto put = p.put();
   CHECK(!put);
   CHECK_EQ(put.error().code, Errc::kStore);
-  CHECK(!put.error().retryable);  // all that is worth it was repeated here
+  CHECK(put.error().retryable && put.error().was_repeated);  // not now, by whoever called
   CHECK_EQ(put.error().detail, "store answered 500 InternalError to PUT part");
   CHECK_EQ(p.server.count("PUT", "partNumber=2&"), 3U);
   CHECK_EQ(p.server.count("DELETE", "uploadId=u1"), 1U);
@@ -172,14 +172,14 @@ void a_completion_that_keeps_failing_ends_in_an_abort() {
     return completes ? PartsServer::error("200 OK", "InternalError") : "";
   });
   const auto put = p.put();
-  CHECK(!put && put.error().code == Errc::kStore && !put.error().retryable);
+  CHECK(!put && put.error().code == Errc::kStore && put.error().was_repeated);
   CHECK_EQ(p.server.count("DELETE"), 1U);
 }
 
 void an_upload_that_cannot_begin_may_be_tried_again() {
   Place p([](const PartsRequest&) { return PartsServer::error("503 Slow Down", "SlowDown"); });
   const auto put = p.put();
-  CHECK(!put && put.error().retryable);
+  CHECK(!put && put.error().retryable && !put.error().was_repeated);
   CHECK_EQ(p.server.requests().size(), 1U);
 }
 
@@ -199,7 +199,7 @@ void a_store_that_dies_is_given_up_soon() {
   });
   const auto begun = std::chrono::steady_clock::now();
   const auto put = p.put();
-  CHECK(!put && put.error().code == Errc::kStore && !put.error().retryable);
+  CHECK(!put && put.error().code == Errc::kStore && put.error().was_repeated);
   CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(5));
 }
 
@@ -215,6 +215,16 @@ void the_store_takes_parts_for_large_files_only() {
   CHECK_EQ(header(first, "cache-control"), "private, max-age=60");
   (void)store->put(key, p.file.part(6, 4 * kMib), text_meta());
   CHECK_EQ(p.server.count("PUT", "/files/a/b%20c HTTP"), 1U);
+}
+
+void a_failed_upload_is_not_begun_again_by_the_retries_of_small_calls() {
+  Place p([](const PartsRequest& r) -> std::string {
+    return r.part == 2 ? PartsServer::error("500 Internal Server Error", "InternalError") : "";
+  });
+  const auto store = CHECK_OK(S3Store::make(Place::options(p.server), p.clock));
+  RetryingStore retrying(*store, RetryPolicy{}, {[](std::chrono::milliseconds) {}, [] { return 0.0; }});
+  CHECK_ERR(retrying.put(key_of("a"), p.file.part(6, 5 * kMib), text_meta()), Errc::kStore);
+  CHECK_EQ(p.server.count("POST", "uploads="), 1U);
 }
 
 void the_client_works_on_after_a_failed_upload() {
@@ -243,6 +253,7 @@ int main() {
       CASE(a_file_that_is_shorter_than_announced_is_aborted),
       CASE(a_store_that_dies_is_given_up_soon),
       CASE(the_store_takes_parts_for_large_files_only),
+      CASE(a_failed_upload_is_not_begun_again_by_the_retries_of_small_calls),
       CASE(the_client_works_on_after_a_failed_upload),
   };
   return RUN_TESTS("s3_parts_wire", tests);

@@ -188,11 +188,11 @@ class Stack:
                            json.dumps({"members": list(users)}))
         assert answer.status == 200, str(answer)
 
-    def curl(self, *words, user="alice"):
+    def curl(self, *words, user="alice", timeout=300):
         """Standard output of curl, with the identity of `user`."""
         header = [f"-H{k}: {v}" for k, v in self.identity(user).items()]
         done = subprocess.run(["curl", "-sS", "--noproxy", "*", *header, *map(str, words)], capture_output=True,
-                              timeout=300)
+                              timeout=timeout)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

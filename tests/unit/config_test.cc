@@ -178,6 +178,11 @@ static void a_bucket_keeps_s3_readable_with_local_storage() {
   CHECK(!read(env).s3.has_value());
 }
 
+static void a_file_for_s3_may_be_as_large_as_a_thousand_parts() {
+  CHECK_EQ(read(s3_with({{"MAX_UPLOAD_SIZE", "5000G"}})).max_upload_bytes, 5000ULL << 30);
+  CHECK(names(problems(s3_with({{"MAX_UPLOAD_SIZE", "5001G"}})), "MAX_UPLOAD_SIZE"));
+}
+
 static void sizes_are_bytes_or_have_a_unit() {
   const auto size = [](const char* text) { return read({{"MAX_UPLOAD_SIZE", text}}).max_upload_bytes; };
   CHECK_EQ(size("1"), 1u);
@@ -381,6 +386,7 @@ int main() {
       CASE(the_provider_is_one_of_those_known),
       CASE(origins_are_a_list_of_urls_without_a_path),
       CASE(a_bucket_keeps_s3_readable_with_local_storage),
+      CASE(a_file_for_s3_may_be_as_large_as_a_thousand_parts),
       CASE(sizes_are_bytes_or_have_a_unit),
       CASE(a_value_can_come_from_a_file),
       CASE(a_file_that_cannot_be_read_is_a_problem),

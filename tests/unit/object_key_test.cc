@@ -111,6 +111,24 @@ static void folders_known_ahead_are_those_that_keys_are_put_into() {
   CHECK(key_folders({"", KeyNaming::kFolder}).empty());
 }
 
+static void own_keys_are_told_from_those_of_others() {
+  const Uuid id = make_uuid7(system_now());
+  for (const std::string prefix : {"", "app/", "a/b/"}) {
+    for (const KeyNaming naming : {KeyNaming::kFanout, KeyNaming::kUuidName, KeyNaming::kFolder}) {
+      const std::string key = make_key({prefix, naming}, id, "Bild 1.png").str();
+      CHECK(is_own_key(prefix, key));
+      CHECK(!is_own_key("other/", key));
+      CHECK(!is_own_key(prefix, prefix + "incoming/" + key.substr(prefix.size())));
+      CHECK(!is_own_key(prefix, key.substr(0, key.size() / 2)));
+    }
+  }
+  for (const char* key : {"", "app", "app/", "app/backup.tar", "app/ab/0123456789abcdef0123456789abcdcd",
+                          "app/ab/0123456789ABCDEF0123456789abcdab", "app/0198c0de-0000-7000-8000-000000000001",
+                          "app/0198c0de-0000-7000-8000-00000000000x_a"}) {
+    CHECK(!is_own_key("app/", key));
+  }
+}
+
 int main() {
   const CMUnitTest tests[] = {
       CASE(folders_known_ahead_are_those_that_keys_are_put_into),
@@ -123,6 +141,7 @@ int main() {
       CASE(hostile_texts_are_no_keys),
       CASE(legal_texts_are_kept_as_they_are),
       CASE(segments_and_keys_have_a_longest),
+      CASE(own_keys_are_told_from_those_of_others),
   };
   return RUN_TESTS("object_key", tests);
 }
