@@ -39,7 +39,9 @@ std::string content_disposition(DispositionKind kind, std::string_view filename_
     rest.remove_prefix(std::max<std::size_t>(length, 1));
     if (is_control(character)) character = "_";
     full += character;
-    fallback += is_plain(character) ? character : "_";
+    // Two blanks in a header's value are signed as one; stores that do not fold them refuse the signature.
+    const bool second_blank = character == " " && fallback.ends_with(' ');
+    fallback += is_plain(character) && !second_blank ? character : "_";
   }
   std::string value = kind == DispositionKind::kInline ? "inline" : "attachment";
   if (full.empty()) return value;

@@ -46,6 +46,12 @@ static void quotes_backslashes_and_percents_stay_out_of_the_fallback() {
   CHECK_EQ(attachment("a\"b\\c%2F.x"), "attachment; filename=\"a_b_c_2F.x\"; filename*=UTF-8''a%22b%5Cc%252F.x");
 }
 
+// Stores differ in whether they fold blanks of a signed header.
+static void blanks_in_a_row_stay_out_of_the_fallback() {
+  CHECK_EQ(attachment("a   b c.x"), "attachment; filename=\"a _ b c.x\"; filename*=UTF-8''a%20%20%20b%20c.x");
+  CHECK_EQ(attachment("a b.x"), "attachment; filename=\"a b.x\"");
+}
+
 static void control_characters_are_in_neither_form() {
   CHECK_EQ(attachment("a\r\nSet-Cookie: x\x7f.y"), "attachment; filename=\"a__Set-Cookie: x_.y\"");
   CHECK_EQ(attachment(std::string_view("a\0b", 3)), "attachment; filename=\"a_b\"");
@@ -84,10 +90,11 @@ static void every_pair_of_bytes_makes_a_safe_header() {
 
 int main() {
   const CMUnitTest tests[] = {
-      CASE(a_plain_name_needs_no_extended_form),    CASE(an_empty_name_is_left_out),
-      CASE(other_characters_get_both_forms),        CASE(quotes_backslashes_and_percents_stay_out_of_the_fallback),
-      CASE(control_characters_are_in_neither_form), CASE(ill_formed_utf8_is_replaced),
-      CASE(the_odd_name_comes_back_as_it_was),      CASE(every_pair_of_bytes_makes_a_safe_header),
+      CASE(a_plain_name_needs_no_extended_form),      CASE(an_empty_name_is_left_out),
+      CASE(other_characters_get_both_forms),          CASE(quotes_backslashes_and_percents_stay_out_of_the_fallback),
+      CASE(control_characters_are_in_neither_form),   CASE(ill_formed_utf8_is_replaced),
+      CASE(blanks_in_a_row_stay_out_of_the_fallback), CASE(the_odd_name_comes_back_as_it_was),
+      CASE(every_pair_of_bytes_makes_a_safe_header),
   };
   return RUN_TESTS("disposition", tests);
 }
