@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::uint64_t kMostBytes = 1ULL << 46;    // 64 TiB: nginx and we can still multiply it
 constexpr std::uint64_t kMostS3Bytes = 5ULL << 30;  // one PutObject
-constexpr int kMostPrefixSegments = 8;              // the router splits a path into 12, and the longest pattern has 3
+constexpr std::string_view kS3Providers = "aws minio r2 b2 ceph garage seaweedfs spaces wasabi swift other";
+constexpr int kMostPrefixSegments = 8;  // the router splits a path into 12, and the longest pattern has 3
 
 struct KnownEnding {
   std::string_view ending, type;
@@ -181,6 +182,18 @@ void check_url(Reader& in, std::string_view name, std::string& url) {
   }
 }
 
+// As a browser writes an Origin header: lower case, no path.
+std::vector<std::string> read_origins(Reader& in) {
+  std::vector<std::string> origins;
+  const std::string list = in.text("CORS_ORIGINS");
+  for (const std::string_view item : split(list, ',')) {
+    std::string origin = ascii_lower(item);
+    check_url(in, "CORS_ORIGINS", origin);
+    origins.push_back(std::move(origin));
+  }
+  return origins;
+}
+
 std::vector<std::string> read_types(Reader& in) {
   std::vector<std::string> types;
   const std::string list = in.text("ALLOWED_TYPES");
@@ -213,15 +226,17 @@ void read_s3(Reader& in, Config& config) {
   s3.secret_access_key = in.text("S3_SECRET_ACCESS_KEY");
   s3.session_token = in.text("S3_SESSION_TOKEN");
   s3.addressing = in.one_of("S3_ADDRESSING", "auto path virtual");
+  s3.provider = in.text("S3_PROVIDER");
+  if (!s3.provider.empty()) in.one_of("S3_PROVIDER", kS3Providers);
   const std::string r2_account = in.text("R2_ACCOUNT_ID");
   if (config.storage != "s3" && s3.bucket.empty()) return;
-  if (!is_word(s3.region)) in.problem("S3_REGION", fmt::format("'{}' is not a region name", s3.region));
+  if (!s3.region.empty() && !is_word(s3.region))
+    in.problem("S3_REGION", fmt::format("'{}' is not a region name", s3.region));
   if (s3.endpoint.empty()) {
     if (!r2_account.empty()) {
       s3.endpoint = "https://" + r2_account + ".r2.cloudflarestorage.com";
-      if (in.raw("S3_REGION").source == "default") s3.region = "auto";
     } else {
-      s3.endpoint = "https://s3." + s3.region + ".amazonaws.com";
+      s3.endpoint = "https://s3." + (s3.region.empty() ? "us-east-1" : s3.region) + ".amazonaws.com";
     }
   }
   check_url(in, "S3_ENDPOINT", s3.endpoint);
@@ -318,6 +333,7 @@ Result<Config> read_config(const EnvLookup& env) {
   if (c.max_request_bytes < c.max_upload_bytes) in.problem("MAX_REQUEST_SIZE", "is smaller than MAX_UPLOAD_SIZE");
   c.allowed_types = read_types(in);
   read_s3(in, c);
+  c.cors_origins = read_origins(in);
   if (c.storage == "s3" && c.max_upload_bytes > kMostS3Bytes) {
     in.problem("MAX_UPLOAD_SIZE", "is more than 5G, the most that one request to an S3 store can carry");
   }

@@ -32,6 +32,7 @@ std::span<const Setting> all_settings();
 
 struct S3Config {
   std::string endpoint, public_endpoint, bucket, region, access_key_id, secret_access_key, session_token, addressing;
+  std::string provider;  // a word of S3_PROVIDER; empty = to be guessed. `region` is empty when nobody named one.
 };
 
 struct Config {
@@ -43,7 +44,8 @@ struct Config {
   std::uint64_t max_upload_bytes = 0, max_request_bytes = 0;
   std::vector<std::string> allowed_types;  // "image/png", "image/*"; empty = all
   std::optional<S3Config> s3;  // set when STORAGE=s3, and whenever S3_BUCKET is: older files may still lie there
-  std::string delivery;        // proxy | redirect | stream
+  std::vector<std::string> cors_origins;  // "https://chat.example.com", lower case
+  std::string delivery;                   // proxy | redirect | stream
   std::chrono::seconds presign_expires{};
   std::string cache_control, object_cache_control;
   std::string auth;  // jwt | header | none

@@ -36,21 +36,32 @@ constexpr std::array kSettings{
         "ALLOWED_TYPES", "", false, "",
         "Accepted content types, separated by commas: `image/png`, `image/*`, or file endings such as `jpg`. What the "
         "bytes are decides, not what the client says. Empty: all."},
+    Setting{
+        "S3_PROVIDER", "", false, "",
+        "What the store is: `aws`, `minio`, `r2`, `b2`, `ceph`, `garage`, `seaweedfs`, `spaces`, `wasabi`, `swift` or "
+        "`other`; see docs/s3.md. Default: guessed from the host name of S3_ENDPOINT, else `other`."},
     Setting{"S3_ENDPOINT", "", false, "AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL R2_ENDPOINT",
             "URL of the S3 service, with scheme and port, no path. Default: AWS in S3_REGION, or R2 when R2_ACCOUNT_ID "
             "is set."},
     Setting{"S3_PUBLIC_ENDPOINT", "", false, "", "The same service as browsers reach it. Default: S3_ENDPOINT."},
     Setting{"S3_BUCKET", "", false, "AWS_S3_BUCKET AWS_BUCKET R2_BUCKET R2_BUCKET_NAME",
             "Bucket; made when missing. Required with STORAGE=s3."},
-    Setting{"S3_REGION", "us-east-1", false, "AWS_REGION AWS_DEFAULT_REGION", "Region in the signature (R2: `auto`)."},
+    Setting{"S3_REGION", "", false, "AWS_REGION AWS_DEFAULT_REGION",
+            "Region in the signature. Default: the one in the host name of S3_ENDPOINT (AWS, B2, Spaces, Wasabi), else "
+            "what "
+            "the store takes (R2 `auto`, Garage `garage`, others `us-east-1`)."},
     Setting{"S3_ACCESS_KEY_ID", "", true, "AWS_ACCESS_KEY_ID R2_ACCESS_KEY_ID",
             "S3 access key. Required with STORAGE=s3."},
     Setting{"S3_SECRET_ACCESS_KEY", "", true, "AWS_SECRET_ACCESS_KEY R2_SECRET_ACCESS_KEY",
             "S3 secret key. Required with STORAGE=s3."},
     Setting{"S3_SESSION_TOKEN", "", true, "AWS_SESSION_TOKEN", "Token of temporary credentials."},
     Setting{"S3_ADDRESSING", "auto", false, "",
-            "`path`, `virtual`, or `auto`: virtual for AWS and names without dots, else path."},
+            "`path`, `virtual`, or `auto`: virtual for AWS, Spaces and bucket names without dots, else path."},
     Setting{"R2_ACCOUNT_ID", "", false, "", "Cloudflare R2 account; makes the endpoint when S3_ENDPOINT is unset."},
+    Setting{
+        "CORS_ORIGINS", "", false, "",
+        "Origins of the pages whose scripts talk to the store themselves, separated by commas, such as "
+        "`https://chat.example.com`. `cloakroom check` asks the store whether it lets them in, `--fix` tells it to."},
     Setting{"DELIVERY", "proxy", false, "",
             "`proxy`: nginx sends the bytes (X-Accel-Redirect); `redirect`: 302 to a presigned URL (S3 only); "
             "`stream`: the "

@@ -35,22 +35,29 @@ AppOptions app_options(const Config& c) {
 
 }  // namespace
 
+const S3Profile& profile_of(const S3Config& s3) {
+  return s3_profile(parse_s3_provider(s3.provider).value_or(guess_s3_provider(s3.endpoint)));
+}
+
+S3Options s3_options(const S3Config& s3) {
+  const S3Profile& profile = profile_of(s3);
+  const S3Addressing addressing = parse_s3_addressing(s3.addressing).value_or(S3Addressing::kAuto);
+  return {.endpoint = s3.endpoint,
+          .public_endpoint = s3.public_endpoint,
+          .region = s3.region.empty() ? s3_default_region(profile, s3.endpoint) : s3.region,
+          .bucket = s3.bucket,
+          .access_key_id = s3.access_key_id,
+          .secret_access_key = s3.secret_access_key,
+          .session_token = s3.session_token,
+          .addressing = s3_addressing(profile, addressing, s3.bucket)};
+}
+
 Result<StoreSet> make_stores(const Config& config, const Clock& clock) {
   StoreSet set;
   set.local =
       std::make_unique<LocalStore>(LocalOptions{.root = config.storage_path, .folders = key_folders(key_rule(config))});
   if (config.s3) {
-    const S3Config& s3 = *config.s3;
-    const S3Addressing addressing = parse_s3_addressing(s3.addressing).value_or(S3Addressing::kAuto);
-    TRY_ASSIGN(set.s3, S3Store::make({.endpoint = s3.endpoint,
-                                      .public_endpoint = s3.public_endpoint,
-                                      .region = s3.region,
-                                      .bucket = s3.bucket,
-                                      .access_key_id = s3.access_key_id,
-                                      .secret_access_key = s3.secret_access_key,
-                                      .session_token = s3.session_token,
-                                      .addressing = addressing},
-                                     clock));
+    TRY_ASSIGN(set.s3, S3Store::make(s3_options(*config.s3), clock));
     set.s3_retrying = std::make_unique<RetryingStore>(*set.s3, RetryPolicy{});
   }
   return set;

@@ -15,6 +15,7 @@
 #include "storage/local.h"
 #include "storage/retry.h"
 #include "storage/s3.h"
+#include "storage/s3_profile.h"
 
 namespace cloakroom {
 
@@ -33,6 +34,10 @@ struct StoreSet {
     return config.storage == "s3" ? static_cast<BlobStore&>(*s3_retrying) : *local;
   }
 };
+// The row of the table for the store in the settings.
+const S3Profile& profile_of(const S3Config& s3);
+// The settings, and what its profile says where they say nothing.
+S3Options s3_options(const S3Config& s3);
 Result<StoreSet> make_stores(const Config& config, const Clock& clock);
 Result<Identity> make_identity(const Config& config);
 Level log_level(const Config& config);

@@ -17,7 +17,6 @@ namespace cloakroom {
 namespace {
 
 constexpr long kStallBytesPerSecond = 1024;
-constexpr long kStallSeconds = 30;
 constexpr long kIdleConnectionSeconds = 15;  // stores close idle connections early, and a dead one costs a round trip
 
 // Ceph's gateway writes header and body apart, with Nagle's algorithm on: our delayed acknowledgement makes it wait 40
@@ -97,8 +96,12 @@ struct CurlClient::Transfer {
   }
 };
 
-CurlClient::CurlClient(std::chrono::milliseconds connect_timeout) : connect_timeout_(connect_timeout) {
+CurlClient::CurlClient(const CurlTimes& times) : times_(times) {
   ensure_global_init();
+  drop_connection();
+}
+
+void CurlClient::drop_connection() {
   handle_.reset(curl_easy_init());
   if (!handle_) BUG("libcurl gives no handle");
 }
@@ -132,9 +135,10 @@ std::size_t CurlClient::on_body(char* data, std::size_t size, std::size_t count,
     if (!transfer.accept()) return 0;
     return transfer.keep(transfer.call.sink->write(std::as_bytes(std::span(bytes)))) ? bytes.size() : 0;
   }
-  const std::size_t room = limits::kS3ErrorBodyBytes - transfer.answer.body.size();
+  const std::size_t room = transfer.call.body_limit - transfer.answer.body.size();
   transfer.answer.body.append(bytes.substr(0, room));
-  return bytes.size();
+  transfer.answer.is_cut = bytes.size() > room;  // an endless body must not hold us
+  return transfer.answer.is_cut ? 0 : bytes.size();
 }
 
 std::size_t CurlClient::on_read(char* data, std::size_t size, std::size_t count, void* context) noexcept {
@@ -208,10 +212,10 @@ void CurlClient::configure(const HttpCall& call, Transfer& transfer, const curl_
   curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 2L);
   curl_easy_setopt(h, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
 
-  curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect_timeout_.count()));
+  curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(times_.connect.count()));
   curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, static_cast<long>(call.timeout.count()));
   curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, kStallBytesPerSecond);
-  curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, kStallSeconds);
+  curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, static_cast<long>(times_.stall.count()));
   curl_easy_setopt(h, CURLOPT_MAXAGE_CONN, kIdleConnectionSeconds);
   curl_easy_setopt(h, CURLOPT_MAXLIFETIME_CONN, 300L);
   curl_easy_setopt(h, CURLOPT_MAXCONNECTS, 2L);
@@ -273,7 +277,7 @@ Result<HttpAnswer> CurlClient::perform(const HttpCall& call) {
   if (transfer.failure) return std::move(*transfer.failure);
   // A store that refuses an upload early answers and closes: the answer says more than the broken pipe.
   const bool refused_early = (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) && transfer.answer.status >= 400;
-  if (code != CURLE_OK && !refused_early) return curl_error(code, error_text_);
+  if (code != CURLE_OK && !refused_early && !transfer.answer.is_cut) return curl_error(code, error_text_);
   if (transfer.to_sink() && !transfer.accept()) return std::move(*transfer.failure);
   return std::move(transfer.answer);
 }

@@ -3,8 +3,7 @@
 // Shape    HttpCall -> HttpAnswer. Any status is an answer; an Error means that there is none.
 // Memory   bodies stream: a request body is read from its file range by pread, a successful response body goes to the
 // sink.
-//          Without a sink, and for statuses other than 2xx, at most limits::kS3ErrorBodyBytes are kept, the rest is
-//          dropped.
+//          Without a sink, and for statuses other than 2xx, at most `body_limit` is kept; a longer body is not read on.
 // Security no redirect is followed, no proxy and no .netrc is taken from the environment, only the URL's own scheme is
 //          spoken, TLS peers are verified. An Error's text names the host, never the path or the query.
 // Errors   kStore      as curl_error() says; retryable where a second try may help
@@ -25,6 +24,7 @@
 
 #include "base/file.h"
 #include "base/handle.h"
+#include "base/limits.h"
 #include "base/result.h"
 #include "domain/ports.h"
 #include "storage/store_header.h"
@@ -38,6 +38,7 @@ struct HttpAnswer {
   long status = 0;
   StoreHeaders headers;  // names in lower case
   std::string body;
+  bool is_cut = false;  // the body was longer than HttpCall::body_limit, and the rest was not read
 
   std::string_view header(std::string_view lower_case_name) const;  // empty when absent
 };
@@ -52,15 +53,23 @@ struct HttpCall {
   ByteSink* sink = nullptr;         // gets the body of a 2xx answer
   std::function<Status(const HttpAnswer&)> accept_body = {};  // asked once, before the sink gets its first byte
   std::chrono::milliseconds timeout{15000};  // of the whole call; 0: none, but a stalled transfer is still given up
+  std::size_t body_limit = limits::kS3ErrorBodyBytes;  // of a body that is not for the sink
+};
+
+struct CurlTimes {
+  std::chrono::milliseconds connect{3000};
+  std::chrono::seconds stall{30};  // below 1 KiB/s for so long, either way: given up
 };
 
 class CurlClient {
  public:
-  explicit CurlClient(std::chrono::milliseconds connect_timeout);
+  explicit CurlClient(const CurlTimes& times);
   CurlClient(const CurlClient&) = delete;
   CurlClient& operator=(const CurlClient&) = delete;
 
   Result<HttpAnswer> perform(const HttpCall& call);
+  // The next call makes a new connection, to a freshly resolved address.
+  void drop_connection();
 
  private:
   struct Socket {
@@ -78,7 +87,7 @@ class CurlClient {
   static int on_socket_close(void* socket, curl_socket_t fd) noexcept;
   static int on_request(void* socket, char* address, char* local, int port, int local_port) noexcept;
 
-  std::chrono::milliseconds connect_timeout_;
+  CurlTimes times_;
   Socket socket_;
   char error_text_[CURL_ERROR_SIZE] = {};
   CurlEasy handle_;  // last: its end closes the connection, which tells socket_

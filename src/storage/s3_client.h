@@ -2,6 +2,7 @@
 //
 // Shape    S3Request -> HttpAnswer over one reused connection; the signature is made anew for every call. Any status is
 //          an answer: s3_error() turns one into an Error, and 200 with an error body is for the caller to find.
+// Learns   the bucket's region and the store's time from refusals; presigned URLs use both. No redirect is followed.
 // Lifetime make it after fork(2): a connection and its TLS state must not be shared by processes. Not for two threads.
 #pragma once
 
@@ -14,6 +15,7 @@
 
 #include "domain/ports.h"
 #include "storage/curl.h"
+#include "storage/post_policy.h"
 #include "storage/s3_endpoint.h"
 #include "storage/sigv4.h"
 
@@ -31,6 +33,7 @@ struct S3Options {
   std::chrono::milliseconds connect_timeout{3000};
   std::chrono::milliseconds small_call_timeout{15000};
   std::chrono::milliseconds ready_timeout{2500};
+  std::chrono::seconds stall_timeout{30};  // a body below 1 KiB/s for so long is given up
 };
 
 struct S3Request {
@@ -46,6 +49,7 @@ struct S3Request {
   std::function<Status(const HttpAnswer&)> accept_body = {};
   std::optional<std::chrono::milliseconds> timeout = {};  // none = small_call_timeout; 0 = only stalls are given up
   bool path_style = false;                                // whatever the addressing: to create the bucket
+  std::size_t body_limit = limits::kS3ErrorBodyBytes;     // of an answer's body that is not for the sink
 };
 
 struct PresignInput {
@@ -57,18 +61,36 @@ struct PresignInput {
   bool for_browser = false;  // the public endpoint instead of the internal one
 };
 
+struct PostInput {
+  std::string_view key;
+  std::string_view content_type;
+  std::uint64_t min_bytes = 0, max_bytes = 0;
+  std::chrono::seconds expires{};
+  StoreHeaders extra = {};  // more form fields
+};
+
+struct PostForm {
+  std::string url;
+  FormFields fields;  // in this order, then the file
+};
+
 class S3Client {
  public:
   // kInvalid when endpoint, region, bucket or credentials cannot be right. No round trip.
   static Result<std::unique_ptr<S3Client>> make(const S3Options& options, const Clock& clock);
 
+  // Signed and sent once; again when the refusal taught a region or a time (s3_correction.h): a region once in the
+  // client's life, the time once in a call, so at most three attempts. The sink has got nothing before the last.
   Result<HttpAnswer> call(const S3Request& request);
   // "/bucket/key?X-Amz-..." without scheme and host. No round trip.
   Result<std::string> presign_path(const PresignInput& input);
   Result<std::string> presign_url(const PresignInput& input);
+  // A form for browsers, at the public endpoint. No round trip. The store must know POST policies.
+  Result<PostForm> presign_post(const PostInput& input);
 
   const S3Options& options() const { return options_; }
-  const std::string& region() const { return region_; }
+  const std::string& region() const { return region_; }              // learnt or as configured
+  TimePoint now() const { return clock_.now() + clock_is_behind_; }  // the store's time, as far as we know it
   const S3Location& internal() const { return internal_; }
   const S3Location& browser() const { return browser_; }
 
@@ -78,13 +100,19 @@ class S3Client {
   };
 
   S3Client(const S3Options& options, const Clock& clock, Places places);
+  static Result<Places> locate(const S3Options& options);
   SigningContext signing() { return {credentials_, region_, keys_}; }
+  Result<HttpAnswer> attempt(const S3Request& request, TimePoint signed_at);
+  bool learn_region(const S3Request& request, const HttpAnswer& refusal);
+  void move_to(const std::string& region);
 
   S3Options options_;
   const Clock& clock_;
   Credentials credentials_;
   std::string region_;
   S3Location internal_, browser_, creation_;
+  bool has_learnt_region_ = false;
+  std::chrono::seconds clock_is_behind_{};
   SigningKeyCache keys_;
   CurlClient curl_;
 };

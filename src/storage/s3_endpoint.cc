@@ -25,11 +25,6 @@ bool is_bucket(std::string_view text) {
          });
 }
 
-bool is_dns_label(std::string_view text) {
-  return text.size() <= 63 && is_lower_or_digit(text.front()) && is_lower_or_digit(text.back()) &&
-         std::all_of(text.begin(), text.end(), [](char c) { return is_lower_or_digit(c) || c == '-'; });
-}
-
 bool is_host(std::string_view text) {
   if (text.size() > 2 && text.front() == '[' && text.back() == ']') {
     const std::string_view inner = text.substr(1, text.size() - 2);
@@ -53,6 +48,11 @@ bool is_aws(std::string_view host) {
 }
 
 }  // namespace
+
+bool is_dns_label(std::string_view text) {
+  return !text.empty() && text.size() <= 63 && is_lower_or_digit(text.front()) && is_lower_or_digit(text.back()) &&
+         std::all_of(text.begin(), text.end(), [](char c) { return is_lower_or_digit(c) || c == '-'; });
+}
 
 std::optional<S3Addressing> parse_s3_addressing(std::string_view text) {
   if (text == "auto") return S3Addressing::kAuto;

@@ -19,6 +19,9 @@ enum class S3Addressing { kAuto, kPath, kVirtual };
 
 std::optional<S3Addressing> parse_s3_addressing(std::string_view text);  // "auto", "path", "virtual"
 
+// Whether a bucket of this name can be addressed as a host: a '.' would break the TLS wildcard.
+bool is_dns_label(std::string_view text);
+
 struct S3BucketName {
   std::string_view endpoint;  // empty = AWS in `region`
   std::string_view region;    // empty = us-east-1

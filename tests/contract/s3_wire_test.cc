@@ -44,19 +44,6 @@ struct Wire {
   }
 };
 
-std::string answer(const std::string& status, const std::string& headers, const std::string& body) {
-  return "HTTP/1.1 " + status + "\r\n" + headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
-
-std::string error_answer(const std::string& status, const std::string& code) {
-  return answer(status, "", "<Error><Code>" + code + "</Code></Error>");
-}
-
-// The head promises more than the body holds: the connection breaks in the middle.
-std::string broken(const std::string& status, const std::string& headers, std::size_t length, const std::string& body) {
-  return "HTTP/1.1 " + status + "\r\n" + headers + "Content-Length: " + std::to_string(length) + "\r\n\r\n" + body;
-}
-
 void a_put_sends_exactly_what_was_signed() {
   Wire w({answer("200 OK", "", "")});
   const TempFile file("0123456789");

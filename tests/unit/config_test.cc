@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "check.h"
+#include "storage/s3_profile.h"
 
 using namespace cloakroom;
 
@@ -144,7 +145,30 @@ static void the_endpoint_follows_from_provider_and_region() {
   CHECK_EQ(read(s3_with({{"S3_REGION", "eu-west-1"}})).s3->endpoint, "https://s3.eu-west-1.amazonaws.com");
   const Config r2 = read(s3_with({{"R2_ACCOUNT_ID", "abc"}}));
   CHECK_EQ(r2.s3->endpoint, "https://abc.r2.cloudflarestorage.com");
-  CHECK_EQ(r2.s3->region, "auto");
+  CHECK_EQ(r2.s3->region, "");  // its profile knows
+  CHECK_EQ(read(s3_with({{"R2_ACCOUNT_ID", "abc"}, {"S3_ENDPOINT", "https://abc.eu.r2.cloudflarestorage.com"}}))
+               .s3->endpoint,
+           "https://abc.eu.r2.cloudflarestorage.com");
+  CHECK_EQ(read(s3_with({})).s3->endpoint, "https://s3.us-east-1.amazonaws.com");
+}
+
+static void the_provider_is_one_of_those_known() {
+  CHECK_EQ(read(s3_with({})).s3->provider, "");
+  for (const S3Profile& profile : all_s3_profiles()) {
+    CHECK_EQ(read(s3_with({{"S3_PROVIDER", profile.name.data()}})).s3->provider, profile.name);
+  }
+  CHECK(names(problems(s3_with({{"S3_PROVIDER", "S3"}})), "S3_PROVIDER"));
+}
+
+static void origins_are_a_list_of_urls_without_a_path() {
+  CHECK(read({}).cors_origins.empty());
+  const auto origins = read({{"CORS_ORIGINS", "https://Chat.example.com/, http://127.0.0.1:8080"}}).cors_origins;
+  CHECK_EQ(origins.size(), 2u);
+  CHECK_EQ(origins[0], "https://chat.example.com");
+  CHECK_EQ(origins[1], "http://127.0.0.1:8080");
+  for (const char* bad : {"*", "chat.example.com", "https://chat.example.com/app", "https://a.example b.example"}) {
+    CHECK(names(problems(with({{"CORS_ORIGINS", bad}})), "CORS_ORIGINS"));
+  }
 }
 
 static void a_bucket_keeps_s3_readable_with_local_storage() {
@@ -278,6 +302,8 @@ int main() {
       CASE(a_problem_never_shows_a_secret),
       CASE(older_names_work_and_the_own_name_wins),
       CASE(the_endpoint_follows_from_provider_and_region),
+      CASE(the_provider_is_one_of_those_known),
+      CASE(origins_are_a_list_of_urls_without_a_path),
       CASE(a_bucket_keeps_s3_readable_with_local_storage),
       CASE(sizes_are_bytes_or_have_a_unit),
       CASE(a_value_can_come_from_a_file),
