@@ -65,6 +65,9 @@ class BlobStore {
   virtual Status get(const ObjectKey& key, const ByteRange& range, ByteSink& sink) = 0;
   // An absent object is a success.
   virtual Status remove(const ObjectKey& key) = 0;
+  // The bytes of `from` are durable under `to`, too, with `meta` and nothing of the old one's. What was under `to` is
+  // replaced. The bytes do not pass through here.
+  virtual Status copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) = 0;
 };
 
 struct PresignRequest {

@@ -82,4 +82,8 @@ Status RetryingStore::remove(const ObjectKey& key) {
   return repeat([&] { return inner_.remove(key); });
 }
 
+Status RetryingStore::copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) {
+  return repeat([&] { return inner_.copy(from, to, meta); });
+}
+
 }  // namespace cloakroom

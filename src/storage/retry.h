@@ -40,6 +40,7 @@ class RetryingStore final : public BlobStore {
   Result<ObjectInfo> head(const ObjectKey& key) override;
   Status get(const ObjectKey& key, const ByteRange& range, ByteSink& sink) override;
   Status remove(const ObjectKey& key) override;
+  Status copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) override;
 
  private:
   template <class Call>

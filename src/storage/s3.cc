@@ -6,6 +6,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "storage/s3_copy.h"
 #include "storage/s3_errors.h"
 #include "storage/s3_xml.h"
 
@@ -188,6 +189,10 @@ Status S3Store::remove(const ObjectKey& key) {
   Error error = s3_error("DELETE", answer);
   if (error.code == Errc::kNotFound) return Ok{};
   return error;
+}
+
+Status S3Store::copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) {
+  return copy_object(*client_, from, to, meta);
 }
 
 namespace {

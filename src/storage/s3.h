@@ -32,11 +32,14 @@ class S3Store final : public BlobStore, public Presigner {
   Result<ObjectInfo> head(const ObjectKey& key) override;
   Status get(const ObjectKey& key, const ByteRange& range, ByteSink& sink) override;
   Status remove(const ObjectKey& key) override;
+  Status copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) override;
 
   // GET or HEAD only; stores bind a signature to its method.
   Result<std::string> presign(const ObjectKey& key, const PresignRequest& request) override;
   // The same without scheme and host, for a proxy that holds the connection itself and sends host() as Host.
   Result<std::string> presign_path(const ObjectKey& key, const PresignRequest& request);
+  // For what a BlobStore cannot do: s3_list.h, s3_bucket.h and the like.
+  S3Client& client() { return *client_; }
   const std::string& host() const { return client_->internal().host; }
 
  private:
