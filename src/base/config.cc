@@ -16,8 +16,9 @@
 namespace cloakroom {
 namespace {
 
-constexpr std::uint64_t kMostBytes = 1ULL << 46;    // 64 TiB: nginx and we can still multiply it
-constexpr std::uint64_t kMostS3Bytes = 5ULL << 30;  // one PutObject
+constexpr std::uint64_t kMostBytes = 1ULL << 46;       // 64 TiB: nginx and we can still multiply it
+constexpr std::uint64_t kMostS3Bytes = 5ULL << 30;     // one PutObject
+constexpr std::uint64_t kLeastPartBytes = 5ULL << 20;  // of a multipart upload
 constexpr std::string_view kS3Providers = "aws minio r2 b2 ceph garage seaweedfs spaces wasabi swift other";
 constexpr int kMostPrefixSegments = 8;  // the router splits a path into 12, and the longest pattern has 3
 
@@ -340,6 +341,11 @@ Result<Config> read_config(const EnvLookup& env) {
   c.delivery = in.one_of("DELIVERY", "proxy redirect stream");
   if (c.delivery == "redirect" && c.storage != "s3") in.problem("DELIVERY", "redirect needs STORAGE=s3");
   c.presign_expires = std::chrono::seconds(in.number("PRESIGN_EXPIRES", 1, 604800));
+  c.direct_upload_expires = std::chrono::seconds(in.number("DIRECT_UPLOAD_EXPIRES", 60, 604800));
+  c.direct_part_bytes = in.bytes("DIRECT_UPLOAD_PART_SIZE");
+  if (c.direct_part_bytes < kLeastPartBytes || c.direct_part_bytes > kMostS3Bytes) {
+    in.problem("DIRECT_UPLOAD_PART_SIZE", "is not between 5M and 5G");
+  }
   c.cache_control = in.text("CACHE_CONTROL");
   c.object_cache_control = in.text("OBJECT_CACHE_CONTROL");
   read_identity(in, c);

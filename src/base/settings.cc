@@ -67,6 +67,11 @@ constexpr std::array kSettings{
             "`stream`: the "
             "worker sends them, for servers without nginx."},
     Setting{"PRESIGN_EXPIRES", "3600", false, "", "Life of URLs given to browsers, in seconds, 1 to 604800."},
+    Setting{"DIRECT_UPLOAD_EXPIRES", "3600", false, "",
+            "Life of a ticket for an upload from the browser straight to the S3 store, in seconds, 60 to 604800. The "
+            "upload must have begun, and be completed, in this time."},
+    Setting{"DIRECT_UPLOAD_PART_SIZE", "64M", false, "",
+            "Direct uploads of larger files go in parts of this size, 5M to 5G."},
     Setting{"CACHE_CONTROL", "private, max-age=86400, immutable", false, "", "Cache-Control of downloads."},
     Setting{"OBJECT_CACHE_CONTROL", "public, max-age=3600", false, "", "Cache-Control stored with S3 objects."},
     Setting{"AUTH", "jwt", false, "",

@@ -11,6 +11,7 @@
 #include "cmd/commands.h"
 #include "cmd/wiring.h"
 #include "db/jobs.h"
+#include "jobs/abort_multipart.h"
 #include "jobs/delete_object.h"
 
 namespace cloakroom {
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::chrono::hours kLeftOverAge{24};  // no upload takes as long
 constexpr std::chrono::minutes kSweepEvery{30};
+constexpr std::chrono::minutes kTicketsEvery{1};
 
 // Readable once SIGTERM or SIGINT came; the signals are blocked, so nothing is interrupted.
 UniqueFd stop_signals() {
@@ -51,6 +53,26 @@ class Sweeper {
   std::chrono::steady_clock::time_point next_{};
 };
 
+// Rows of direct uploads that expired.
+class TicketSweeper {
+ public:
+  TicketSweeper(DirectUploadRows& rows, std::chrono::seconds grace) : rows_(rows), grace_(grace) {}
+
+  void sweep_when_due() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_) return;
+    next_ = now + kTicketsEvery;
+    const auto removed = rows_.clean_up(grace_);
+    if (removed && *removed > 0) log(Level::kInfo, "direct_uploads.expired", {{"tickets", *removed}});
+    if (!removed) log(Level::kWarning, "direct_uploads.sweep_failed", {{"detail", removed.error().detail}});
+  }
+
+ private:
+  DirectUploadRows& rows_;
+  std::chrono::seconds grace_;
+  std::chrono::steady_clock::time_point next_{};
+};
+
 int run_jobs(bool once) {
   const auto config = settings_or_complain();
   if (!config) return kExitConfig;
@@ -61,14 +83,21 @@ int run_jobs(bool once) {
   Database database(database_options(*config, "cloakroom-jobs"));
   PgJobQueue queue(database, std::to_string(::getpid()) + "-" + random_hex(8));
   Sweeper sweeper(*config);
+  PgDirectUploads direct_rows(database);
+  TicketSweeper tickets(direct_rows, config->orphan_grace);
   const JobHandlers handlers{
+      {"abort_multipart", abort_multipart_handler(stores->s3_direct.get())},
       {"delete_object", delete_object_handler([&](StoreKind kind) { return stores->all().by_kind(kind); })}};
-  Runner runner(queue, handlers, {.housekeeping = [&] { sweeper.sweep_when_due(); }});
+  Runner runner(queue, handlers, {.housekeeping = [&] {
+                  sweeper.sweep_when_due();
+                  tickets.sweep_when_due();
+                }});
   if (!once) {
     log(Level::kInfo, "jobs.ready", {{"pid", ::getpid()}});
     runner.run(stop.get());
     return kExitDone;
   }
+  tickets.sweep_when_due();
   while (true) {
     const auto taken = runner.run_batch(stop.get());
     if (!taken) return complain(taken.error());
