@@ -43,6 +43,16 @@ class Inspector final : public ByteSink {
   std::vector<std::byte> head_;
 };
 
+// Each number from 1 to `count` once, in any order.
+bool is_complete(std::span<const UploadedPart> parts, unsigned count) {
+  std::vector<bool> seen(count);
+  for (const UploadedPart& part : parts) {
+    if (part.number < 1 || part.number > count || seen[part.number - 1]) return false;
+    seen[part.number - 1] = true;
+  }
+  return parts.size() == count;
+}
+
 // What the bytes said against the ticket. Such an error voids it; all others leave it.
 bool is_refusal(const Error& error) {
   return error.code == Errc::kInvalid || error.code == Errc::kUnsupportedType || error.code == Errc::kTooLarge;
@@ -75,8 +85,11 @@ Result<DirectTicket> DirectUploads::open(const DirectRequest& request) {
   TRY_ASSIGN(const ObjectKey key, ObjectKey::parse(uploads_.keys.prefix + "quarantine/" + to_hex(upload.id)));
   upload.key = key.str();
   if (upload.size_bytes > rules_.part_bytes) {
-    const std::uint64_t least = divide_up(upload.size_bytes, rules_.max_parts);
-    upload.part_bytes = std::max(rules_.part_bytes, divide_up(least, kPartGrain) * kPartGrain);
+    upload.part_bytes = rules_.part_bytes;
+    if (part_count(upload) > rules_.max_parts) {
+      const std::uint64_t least = divide_up(upload.size_bytes, rules_.max_parts);
+      upload.part_bytes = divide_up(least, kPartGrain) * kPartGrain;
+    }
   }
 
   TRY(p_.tickets.add(upload, uploads_.orphan_grace));
@@ -203,7 +216,7 @@ Status DirectUploads::check_copy(const DirectUpload& upload, const ObjectKey& ke
 Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<const UploadedPart> parts) {
   TRY_ASSIGN(const ObjectKey quarantine, ObjectKey::parse(upload.key));
   if (upload.upload_id) {
-    if (parts.size() != part_count(upload)) {
+    if (!is_complete(parts, part_count(upload))) {
       return refuse(Errc::kConflict, fmt::format("List all {} parts, each with its part_number and the ETag that the "
                                                  "store answered.",
                                                  part_count(upload)));
