@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::uint64_t kMostBytes = 1ULL << 46;       // 64 TiB: nginx and we can still multiply it
 constexpr std::uint64_t kMostS3Bytes = 5000ULL << 30;  // 1000 parts, as any store takes, of 5 GiB
+constexpr std::uint64_t kMostPartBytes = 5ULL << 30;
+constexpr std::uint64_t kLeastPartBytes = 5ULL << 20;  // of a multipart upload
 constexpr std::string_view kS3Providers = "aws minio r2 b2 ceph garage seaweedfs spaces wasabi swift other";
 constexpr int kMostPrefixSegments = 8;  // the router splits a path into 12, and the longest pattern has 3
 
@@ -352,6 +354,11 @@ Result<Config> read_config(const EnvLookup& env) {
   c.presign_expires = std::chrono::seconds(in.number("PRESIGN_EXPIRES", 1, 604800));
   c.visibility = in.one_of("VISIBILITY", "private public");
   c.cdn_url = in.text("CDN_URL");
+  c.direct_upload_expires = std::chrono::seconds(in.number("DIRECT_UPLOAD_EXPIRES", 60, 604800));
+  c.direct_part_bytes = in.bytes("DIRECT_UPLOAD_PART_SIZE");
+  if (c.direct_part_bytes < kLeastPartBytes || c.direct_part_bytes > kMostPartBytes) {
+    in.problem("DIRECT_UPLOAD_PART_SIZE", "is not between 5M and 5G");
+  }
   c.cache_control = in.text("CACHE_CONTROL");
   c.object_cache_control = in.text("OBJECT_CACHE_CONTROL");
   fill_caching(c);

@@ -56,6 +56,8 @@ struct Config {
   std::vector<std::string> cors_origins;  // "https://chat.example.com", lower case
   std::string delivery;                   // proxy | redirect | stream
   std::chrono::seconds presign_expires{};
+  std::chrono::seconds direct_upload_expires{};
+  std::uint64_t direct_part_bytes = 0;
   std::string cache_control, object_cache_control;
   std::string visibility;  // private | public
   std::string cdn_url;     // no slash at its end; empty = none

@@ -21,6 +21,7 @@ inline constexpr std::size_t kTokenBytes = 8192;      // Authorization header or
 inline constexpr std::size_t kForeignIdBytes = 255;   // ids of users, dialogs, messages
 inline constexpr std::size_t kBatchIds = 500;         // message_ids in one read, attachment_ids in one link
 inline constexpr std::size_t kDialogMembers = 10000;  // of one dialog
+inline constexpr std::size_t kSignedParts = 100;      // of a direct upload, signed in one request
 inline constexpr std::size_t kListRows = 200;         // own unlinked uploads in one answer
 inline constexpr std::size_t kRanges = 16;            // in one Range header; nginx has the same (max_ranges)
 

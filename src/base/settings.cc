@@ -82,6 +82,11 @@ constexpr std::array kSettings{
             "`stream`: the "
             "worker sends them, for servers without nginx."},
     Setting{"PRESIGN_EXPIRES", "3600", false, "", "Life of URLs given to browsers, in seconds, 1 to 604800."},
+    Setting{"DIRECT_UPLOAD_EXPIRES", "3600", false, "",
+            "Life of a ticket for an upload from the browser straight to the S3 store, in seconds, 60 to 604800. The "
+            "upload must have begun, and be completed, in this time."},
+    Setting{"DIRECT_UPLOAD_PART_SIZE", "64M", false, "",
+            "Direct uploads of larger files go in parts of this size, 5M to 5G."},
     Setting{"CACHE_CONTROL", "", false, "",
             "Cache-Control of downloads. Default: `private, max-age=86400, immutable`; with VISIBILITY=public `public, "
             "max-age=31536000, immutable`."},

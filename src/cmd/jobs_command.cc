@@ -13,6 +13,7 @@
 #include "cmd/wiring.h"
 #include "db/deletions.h"
 #include "db/jobs.h"
+#include "jobs/abort_multipart.h"
 #include "jobs/delete_object.h"
 #include "jobs/purge_cache.h"
 #include "storage/s3_leftovers.h"
@@ -23,6 +24,7 @@ namespace {
 constexpr std::chrono::hours kLeftOverAge{24};  // no body file is written for as long
 constexpr std::chrono::hours kUploadAge{1};  // and no upload to the store takes as long, nor longer than ORPHAN_GRACE
 constexpr std::chrono::minutes kSweepEvery{30};
+constexpr std::chrono::minutes kTicketsEvery{1};
 
 // Readable once SIGTERM or SIGINT came; the signals are blocked, so nothing is interrupted.
 UniqueFd stop_signals() {
@@ -79,6 +81,26 @@ class Sweeper {
   std::chrono::steady_clock::time_point next_{};
 };
 
+// Rows of direct uploads that expired.
+class TicketSweeper {
+ public:
+  TicketSweeper(DirectUploadRows& rows, std::chrono::seconds grace) : rows_(rows), grace_(grace) {}
+
+  void sweep_when_due() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_) return;
+    next_ = now + kTicketsEvery;
+    const auto removed = rows_.clean_up(grace_);
+    if (removed && *removed > 0) log(Level::kInfo, "direct_uploads.expired", {{"tickets", *removed}});
+    if (!removed) log(Level::kWarning, "direct_uploads.sweep_failed", {{"detail", removed.error().detail}});
+  }
+
+ private:
+  DirectUploadRows& rows_;
+  std::chrono::seconds grace_;
+  std::chrono::steady_clock::time_point next_{};
+};
+
 int run_sweep(std::optional<std::chrono::seconds> older_than) {
   const auto config = settings_or_complain();
   if (!config) return kExitConfig;
@@ -98,7 +120,9 @@ int run_jobs(bool once) {
   Database database(database_options(*config, "cloakroom-jobs"));
   PgJobQueue queue(database, std::to_string(::getpid()) + "-" + random_hex(8));
   Sweeper sweeper(*config, *stores, std::nullopt);
-  const JobHandlers handlers{};
+  PgDirectUploads direct_rows(database);
+  TicketSweeper tickets(direct_rows, config->orphan_grace);
+  const JobHandlers handlers{{"abort_multipart", abort_multipart_handler(stores->s3_direct.get())}};
   const JobGroupHandlers together{
       {"delete_object", delete_objects_handler([&](StoreKind kind) { return stores->all().by_kind(kind); })}};
   PgDeletions deletions(database);
@@ -106,6 +130,7 @@ int run_jobs(bool once) {
   if (config->s3) purger.emplace(deletions, CachePurgerOptions{config->nginx_cache_path, config->instance});
   const auto housekeeping = [&] {
     sweeper.sweep_when_due();
+    tickets.sweep_when_due();
     if (purger) purger->purge();
   };
   Runner runner(queue, handlers, {.together = together, .housekeeping = housekeeping});
@@ -114,6 +139,7 @@ int run_jobs(bool once) {
     runner.run(stop.get());
     return kExitDone;
   }
+  tickets.sweep_when_due();
   while (true) {
     const auto taken = runner.run_batch(stop.get());
     if (!taken) return complain(taken.error());

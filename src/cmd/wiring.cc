@@ -1,6 +1,7 @@
 // wiring.cc — from settings to objects.
 #include "cmd/wiring.h"
 
+#include "base/limits.h"
 #include "routes/attachment_json.h"
 #include "storage/credential_providers.h"
 
@@ -31,6 +32,13 @@ UploadRules upload_rules(const Config& c) {
             FileHeaders headers = file_headers(a, false);
             return StoredHeaders{std::move(headers.content_type), std::move(headers.disposition)};
           }};
+}
+
+DirectRules direct_rules(const Config& c) {
+  return {.expires = c.direct_upload_expires,
+          .part_bytes = c.direct_part_bytes,
+          .max_parts = profile_of(*c.s3).max_parts,
+          .max_copy_bytes = limits::kS3SinglePutBytes};  // one CopyObject takes as much as one PutObject
 }
 
 AppOptions app_options(const Config& c) {
@@ -82,6 +90,9 @@ Result<StoreSet> make_stores(const Config& config, const Clock& clock) {
   if (config.s3) {
     TRY_ASSIGN(set.s3, S3Store::make(s3_options(*config.s3), clock));
     set.s3_retrying = std::make_unique<RetryingStore>(*set.s3, RetryPolicy{});
+    const bool takes_forms = profile_of(*config.s3).post_policy == Fact::kYes;
+    set.s3_direct =
+        std::make_unique<S3DirectStore>(set.s3->client(), takes_forms ? DirectMethod::kPost : DirectMethod::kPut);
   }
   return set;
 }
@@ -123,8 +134,15 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
       downloads_(stores_.all(), {.delivery = delivery_of(config.delivery),
                                  .presign_expires = config.presign_expires,
                                  .cdn_url = config.cdn_url}),
+      direct_rows_(database_),
       app_{app_options(config), rows_, stores_.for_new_files(config), uploads_, downloads_, identity_, clock},
-      dispatcher_(app_) {}
+      dispatcher_(app_) {
+  if (config.storage != "s3") return;
+  direct_uploads_.emplace(
+      DirectUploads::Parts{rows_, direct_rows_, *stores_.s3_retrying, *stores_.s3_direct, sniffer, clock},
+      upload_rules(config), direct_rules(config));
+  app_.direct_uploads = &*direct_uploads_;
+}
 
 Result<std::unique_ptr<Service>> Service::make(const Config& config, const Clock& clock, Sniffer& sniffer) {
   TRY_ASSIGN(StoreSet stores, make_stores(config, clock));

@@ -8,6 +8,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "db/attachments.h"
+#include "db/direct_uploads.h"
 #include "db/pg.h"
 #include "domain/download.h"
 #include "media/magic.h"
@@ -15,6 +16,7 @@
 #include "storage/local.h"
 #include "storage/retry.h"
 #include "storage/s3.h"
+#include "storage/s3_direct.h"
 #include "storage/s3_profile.h"
 
 namespace cloakroom {
@@ -28,6 +30,7 @@ struct StoreSet {
   std::unique_ptr<LocalStore> local;
   std::unique_ptr<S3Store> s3;  // null when S3 is not configured
   std::unique_ptr<RetryingStore> s3_retrying;
+  std::unique_ptr<S3DirectStore> s3_direct;
 
   Stores all() const { return {local.get(), s3_retrying.get(), s3.get()}; }
   BlobStore& for_new_files(const Config& config) const {
@@ -58,6 +61,8 @@ class Service {
   Identity identity_;
   Uploads uploads_;
   Downloads downloads_;
+  PgDirectUploads direct_rows_;
+  std::optional<DirectUploads> direct_uploads_;  // where new files go to an S3 store
   App app_;
   Dispatcher dispatcher_;
 };

@@ -72,6 +72,9 @@ class BlobStore {
     for (const ObjectKey& key : keys) outcomes.push_back(remove(key));
     return outcomes;
   }
+  // The bytes of `from` are durable under `to`, too, with `meta` and nothing of the old one's. What was under `to` is
+  // replaced. The bytes do not pass through here.
+  virtual Status copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) = 0;
 };
 
 struct PresignRequest {

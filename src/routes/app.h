@@ -8,6 +8,7 @@
 
 #include "auth/identity.h"
 #include "domain/access.h"
+#include "domain/direct_upload.h"
 #include "domain/download.h"
 #include "domain/upload.h"
 #include "http/body.h"
@@ -34,6 +35,7 @@ struct App {
   Downloads& downloads;
   Identity& identity;
   const Clock& clock;
+  DirectUploads* direct_uploads = nullptr;  // null where new files do not go to an S3 store
 };
 
 struct Context {
@@ -71,6 +73,9 @@ class Dispatcher {
 Result<Response> post_upload(App&, const Context&);  // upload.cc
 Result<Response> put_upload(App&, const Context&);
 Result<Response> may_upload(App&, const Context&);
+Result<Response> post_direct_upload(App&, const Context&);  // direct.cc
+Result<Response> sign_direct_parts(App&, const Context&);
+Result<Response> complete_direct_upload(App&, const Context&);
 Result<Response> get_file(App&, const Context&);        // files.cc
 Result<Response> get_attachment(App&, const Context&);  // attachments.cc
 Result<Response> list_attachments(App&, const Context&);

@@ -15,6 +15,9 @@ constexpr std::string_view kMayUpload = "^/_cloakroom/may-upload";
 constexpr std::array kRoutes{
     Route{"POST", "/upload", Access::kCaller, post_upload},
     Route{"PUT", "/upload/{filename}", Access::kCaller, put_upload},
+    Route{"POST", "/direct-uploads", Access::kCaller, post_direct_upload},
+    Route{"POST", "/direct-uploads/{id}/parts", Access::kCaller, sign_direct_parts},
+    Route{"POST", "/direct-uploads/{id}/complete", Access::kCaller, complete_direct_upload},
     Route{"GET HEAD", "/files/{id}/{filename}", Access::kReader, get_file},
     Route{"GET HEAD", "/attachments", Access::kCaller, list_attachments},
     Route{"POST", "/attachments/link", Access::kCaller, link_attachments},

@@ -173,6 +173,14 @@ Status LocalStore::remove(const ObjectKey& key) {
   return Ok{};
 }
 
+Status LocalStore::copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta&) {
+  TRY_ASSIGN(const ObjectInfo info, head(from));
+  const std::string path = path_of(from);
+  TRY_ASSIGN(const UniqueFd fd, open_file(path, O_RDONLY));
+  TRY(take(to, {fd.get(), 0, info.size_bytes, path}));
+  return Ok{};
+}
+
 Result<std::size_t> sweep_old_files(const std::string& path, std::chrono::seconds age) {
   struct CloseDir {
     void operator()(DIR* d) const noexcept { ::closedir(d); }

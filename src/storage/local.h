@@ -31,6 +31,8 @@ class LocalStore final : public BlobStore {
   Result<ObjectInfo> head(const ObjectKey& key) override;
   Status get(const ObjectKey& key, const ByteRange& range, ByteSink& sink) override;
   Status remove(const ObjectKey& key) override;
+  // By link(2) where the file system can: an object is never written again, so two names may share its bytes.
+  Status copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) override;
 
  private:
   std::string path_of(const ObjectKey& key) const { return root_ + "/" + key.str(); }

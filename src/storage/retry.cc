@@ -121,4 +121,8 @@ std::vector<Status> RetryingStore::remove_many(std::span<const ObjectKey> keys) 
   }
 }
 
+Status RetryingStore::copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) {
+  return retrier_.repeat([&] { return inner_.copy(from, to, meta); });
+}
+
 }  // namespace cloakroom

@@ -90,6 +90,7 @@ class RetryingStore final : public BlobStore {
   Status get(const ObjectKey& key, const ByteRange& range, ByteSink& sink) override;
   Status remove(const ObjectKey& key) override;
   std::vector<Status> remove_many(std::span<const ObjectKey> keys) override;  // repeats for those that may pass
+  Status copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) override;
 
  private:
   BlobStore& inner_;

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "storage/s3_delete.h"
+#include "storage/s3_copy.h"
 #include "storage/s3_errors.h"
 #include "storage/s3_parts.h"
 #include "storage/s3_xml.h"
@@ -199,6 +200,10 @@ std::vector<Status> S3Store::remove_many(std::span<const ObjectKey> keys) {
   names.reserve(keys.size());
   for (const ObjectKey& key : keys) names.push_back(key.str());
   return delete_objects(*client_, names);
+}
+
+Status S3Store::copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) {
+  return copy_object(*client_, from, to, meta);
 }
 
 namespace {

@@ -33,6 +33,7 @@ class S3Store final : public BlobStore, public Presigner {
   Status get(const ObjectKey& key, const ByteRange& range, ByteSink& sink) override;
   Status remove(const ObjectKey& key) override;
   std::vector<Status> remove_many(std::span<const ObjectKey> keys) override;
+  Status copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) override;
 
   // GET or HEAD only; stores bind a signature to its method.
   Result<std::string> presign(const ObjectKey& key, const PresignRequest& request) override;

@@ -53,6 +53,14 @@ class MemoryStore final : public BlobStore {
     return Ok{};
   }
 
+  Status copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) override {
+    const auto found = objects_.find(from.str());
+    if (found == objects_.end()) return absent();
+    Object object{found->second.bytes, meta};
+    objects_.insert_or_assign(to.str(), std::move(object));
+    return Ok{};
+  }
+
   const std::map<std::string, Object>& objects() const { return objects_; }
 
  private:

@@ -242,6 +242,64 @@ void an_error_of_the_sink_ends_the_read_and_is_returned() {
 }
 
 template <class Place>
+void a_copy_has_the_bytes_and_its_own_type_and_stays_when_the_source_goes() {
+  const std::string bytes = pattern(300000, 9);
+  const TempFile file(bytes);
+  const ObjectKey from = fresh_key();
+  const ObjectKey to = fresh_key();
+  CHECK_OK(Place::store().put(from, file.whole(), text_meta()));
+  ObjectMeta meta = text_meta();
+  meta.content_type = "image/png";
+  CHECK_OK(Place::store().copy(from, to, meta));
+  CHECK_OK(Place::store().copy(from, to, meta));  // may be repeated
+  CHECK_EQ(CHECK_OK(Place::store().head(to)).size_bytes, bytes.size());
+  CHECK_EQ(CHECK_OK(Place::store().head(to)).content_type, Place::kKeepsType ? "image/png" : "");
+  CHECK_EQ(CHECK_OK(Place::store().head(from)).content_type, Place::kKeepsType ? text_meta().content_type : "");
+  CHECK_OK(Place::store().remove(from));
+  check_bytes(get_range(Place::store(), to, {0, bytes.size()}), bytes);
+  CHECK_OK(Place::store().remove(to));
+}
+
+template <class Place>
+void a_copy_replaces_what_was_there_and_no_later_put_to_its_source_changes_it() {
+  const TempFile one("first");
+  const TempFile two("second one");
+  const TempFile three("third");
+  const ObjectKey from = fresh_key();
+  const ObjectKey to = fresh_key();
+  CHECK_OK(Place::store().put(from, one.whole(), text_meta()));
+  CHECK_OK(Place::store().put(to, two.whole(), text_meta()));
+  CHECK_OK(Place::store().copy(from, to, text_meta()));
+  CHECK_OK(Place::store().put(from, three.whole(), text_meta()));
+  CHECK_EQ(CHECK_OK(Place::store().head(to)).size_bytes, 5u);
+  CHECK_EQ(get_range(Place::store(), to, {0, 5}), "first");
+  CHECK_OK(Place::store().remove(from));
+  CHECK_OK(Place::store().remove(to));
+}
+
+template <class Place>
+void copies_go_between_keys_with_odd_characters_and_of_empty_objects() {
+  const TempFile file("");
+  const std::string folder = "suite/odd " + random_hex(8) + "/";
+  for (const char* name : {"a+b", "a b", "a%2Bb", "Ã¼&=?#", "(1)'~*!"}) {
+    const ObjectKey from = key_of(folder + name);
+    const ObjectKey to = key_of(folder + name + " copy+");
+    CHECK_OK(Place::store().put(from, file.whole(), text_meta()));
+    CHECK_OK(Place::store().copy(from, to, text_meta()));
+    CHECK_EQ(CHECK_OK(Place::store().head(to)).size_bytes, 0u);
+    CHECK_OK(Place::store().remove(from));
+    CHECK_OK(Place::store().remove(to));
+  }
+}
+
+template <class Place>
+void a_copy_of_nothing_is_not_found_and_makes_nothing() {
+  const ObjectKey to = fresh_key();
+  CHECK_ERR(Place::store().copy(fresh_key(), to, text_meta()), Errc::kNotFound);
+  CHECK_ERR(Place::store().head(to), Errc::kNotFound);
+}
+
+template <class Place>
 void a_store_that_works_says_ready_and_can_be_prepared_again() {
   CHECK_OK(Place::store().ready());
   CHECK_OK(Place::store().prepare());
@@ -282,6 +340,10 @@ int run_store_suite(const char* group, std::span<const CMUnitTest> more = {}) {
       CLOAKROOM_SUITE_CASE(the_content_type_comes_back_where_it_is_kept),
       CLOAKROOM_SUITE_CASE(a_range_longer_than_its_file_is_refused),
       CLOAKROOM_SUITE_CASE(an_error_of_the_sink_ends_the_read_and_is_returned),
+      CLOAKROOM_SUITE_CASE(a_copy_has_the_bytes_and_its_own_type_and_stays_when_the_source_goes),
+      CLOAKROOM_SUITE_CASE(a_copy_replaces_what_was_there_and_no_later_put_to_its_source_changes_it),
+      CLOAKROOM_SUITE_CASE(copies_go_between_keys_with_odd_characters_and_of_empty_objects),
+      CLOAKROOM_SUITE_CASE(a_copy_of_nothing_is_not_found_and_makes_nothing),
       CLOAKROOM_SUITE_CASE(a_store_that_works_says_ready_and_can_be_prepared_again),
       CLOAKROOM_SUITE_CASE(many_objects_are_removed_at_once_and_others_stay),
   };

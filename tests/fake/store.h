@@ -36,6 +36,10 @@ class FakeStore final : public BlobStore {
     TRY(failures.enter("remove"));
     return memory.remove(key);
   }
+  Status copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) override {
+    TRY(failures.enter("copy"));
+    return memory.copy(from, to, meta);
+  }
 
  private:
   StoreKind kind_;

@@ -199,6 +199,16 @@ static void sizes_are_bytes_or_have_a_unit() {
   CHECK(names(problems(with({{"MAX_REQUEST_SIZE", "9M"}})), "MAX_REQUEST_SIZE"));
 }
 
+static void direct_uploads_have_a_life_and_a_part_size_that_stores_take() {
+  CHECK_EQ(read({}).direct_upload_expires.count(), 3600);
+  CHECK_EQ(read({}).direct_part_bytes, 64u << 20);
+  CHECK_EQ(read({{"DIRECT_UPLOAD_PART_SIZE", "5M"}}).direct_part_bytes, 5u << 20);
+  for (const char* text : {"4M", "5368709121", "0", "x"})
+    CHECK(names(problems(with({{"DIRECT_UPLOAD_PART_SIZE", text}})), "DIRECT_UPLOAD_PART_SIZE"));
+  for (const char* text : {"59", "604801", "1h"})
+    CHECK(names(problems(with({{"DIRECT_UPLOAD_EXPIRES", text}})), "DIRECT_UPLOAD_EXPIRES"));
+}
+
 static void a_value_can_come_from_a_file() {
   const ValueFile secret("secret-in-a-file!\n");
   CHECK_EQ(read({{"JWT_SECRET", ""}, {"JWT_SECRET_FILE", secret.path()}}).jwt_secret, "secret-in-a-file!");
@@ -388,6 +398,7 @@ int main() {
       CASE(a_bucket_keeps_s3_readable_with_local_storage),
       CASE(a_file_for_s3_may_be_as_large_as_a_thousand_parts),
       CASE(sizes_are_bytes_or_have_a_unit),
+      CASE(direct_uploads_have_a_life_and_a_part_size_that_stores_take),
       CASE(a_value_can_come_from_a_file),
       CASE(a_file_that_cannot_be_read_is_a_problem),
       CASE(only_one_trailing_newline_of_a_file_is_dropped),

@@ -40,6 +40,7 @@ class ScriptedStore final : public BlobStore {
     return status;
   }
   Status remove(const ObjectKey&) override { return next(); }
+  Status copy(const ObjectKey&, const ObjectKey&, const ObjectMeta&) override { return next(); }
 
  private:
   Status next() {
@@ -84,6 +85,9 @@ void every_operation_but_ready_is_repeated() {
   StringSink sink;
   b.inner.script = {kPassing};
   CHECK_OK(b.store.remove(b.key));
+  b.inner.calls = 0;
+  CHECK_OK(b.store.copy(b.key, b.key, {}));
+  CHECK_EQ(b.inner.calls, 2U);
   b.inner.calls = 0;
   CHECK_OK(b.store.prepare());
   b.inner.calls = 0;

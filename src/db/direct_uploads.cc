@@ -1,0 +1,152 @@
+// direct_uploads.cc — the statements on tickets of direct uploads.
+#include "db/direct_uploads.h"
+
+#include <cstring>
+
+namespace cloakroom {
+namespace {
+
+constexpr Statement kAdd{
+    "add_direct_upload",
+    "WITH ticket AS (INSERT INTO deletion_tickets (store, key, due_at)"
+    " VALUES ('s3', $8::text, $10::timestamptz + $11::int8 * interval '1 second'))"
+    " INSERT INTO direct_uploads (id, uploader_id, dialog_id, filename, declared_type, size_bytes, sha256, key,"
+    " part_bytes, expires_at) VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::int8, $7::bytea,"
+    " $8::text, $9::int8, $10::timestamptz)"};
+
+constexpr Statement kSetUploadId{"set_direct_upload_id",
+                                 "UPDATE direct_uploads SET upload_id = $2::text WHERE id = $1::uuid"};
+
+enum Column {
+  kUploader,
+  kDialog,
+  kFilename,
+  kType,
+  kSize,
+  kSha256,
+  kKey,
+  kUploadId,
+  kPartBytes,
+  kExpires,
+  kAttachment
+};
+constexpr Statement kFind{"find_direct_upload",
+                          "SELECT uploader_id, dialog_id, filename, declared_type, size_bytes, sha256, key, upload_id,"
+                          " part_bytes, expires_at, attachment_id FROM direct_uploads WHERE id = $1::uuid"};
+
+// Of two calls at once the UPDATE lets one wait for the other, and then finds the row taken.
+constexpr Statement kCommit{
+    "commit_direct_upload",
+    "WITH gone AS (DELETE FROM deletion_tickets WHERE id = $1::int8 RETURNING 1),"
+    " done AS (UPDATE direct_uploads SET attachment_id = $3::uuid WHERE id = $2::uuid AND attachment_id IS NULL"
+    " RETURNING key),"
+    " complete AS (SELECT cloakroom_refuse_unless((SELECT count(*) FROM gone) = 1,"
+    " 'completing the upload took too long and was given up: try again'),"
+    " cloakroom_refuse_unless((SELECT count(*) FROM done) = 1, 'the upload is complete or given up already')),"
+    " job AS (INSERT INTO jobs (kind, payload)"
+    " SELECT 'delete_object', jsonb_build_object('store', 's3', 'key', key) FROM done)"
+    " INSERT INTO attachments (id, uploader_id, dialog_id, filename, mime_type, size_bytes, sha256, store, key,"
+    " created_at)"
+    " SELECT $3::uuid, $4::text, $5::text, $6::text, $7::text, $8::int8, $9::bytea, $10::text, $11::text,"
+    " $12::timestamptz FROM complete"};
+
+constexpr Statement kRefuse{"refuse_direct_upload",
+                            "WITH gone AS (DELETE FROM direct_uploads WHERE id = $1::uuid AND attachment_id IS NULL"
+                            " RETURNING key)"
+                            " INSERT INTO jobs (kind, payload)"
+                            " SELECT 'delete_object', jsonb_build_object('store', 's3', 'key', key) FROM gone"};
+
+// The deletion of the object has a ticket since add(). An upload in parts that was completed is unknown to the store,
+// and its abort succeeds.
+constexpr Statement kCleanUp{
+    "clean_up_direct_uploads",
+    "WITH gone AS (DELETE FROM direct_uploads WHERE expires_at < now() - $1::int8 * interval '1 second'"
+    " RETURNING key, upload_id, attachment_id),"
+    " aborts AS (INSERT INTO jobs (kind, payload)"
+    " SELECT 'abort_multipart', jsonb_build_object('key', key, 'upload_id', upload_id) FROM gone"
+    " WHERE upload_id IS NOT NULL AND attachment_id IS NULL)"
+    " SELECT count(*) FROM gone"};
+
+constexpr Statement kWakeJobs{"wake_jobs", "SELECT pg_notify('cloakroom_jobs', '')"};
+
+std::string_view bytes_of(const Sha256Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+}  // namespace
+
+Status PgDirectUploads::add(const DirectUpload& upload, std::chrono::seconds grace) {
+  Params params;
+  params.uuid(upload.id).text(upload.uploader_id).text(upload.dialog_id).text(upload.filename);
+  params.text(upload.declared_type).int8(static_cast<std::int64_t>(upload.size_bytes));
+  if (upload.sha256) {
+    params.text(bytes_of(*upload.sha256));
+  } else {
+    params.null();
+  }
+  params.text(upload.key).int8(static_cast<std::int64_t>(upload.part_bytes)).time(upload.expires_at);
+  params.int8(grace.count());
+  TRY(database_.run(kAdd, params));
+  return Ok{};
+}
+
+Status PgDirectUploads::set_upload_id(const Uuid& id, const std::string& upload_id) {
+  Params params;
+  params.uuid(id).text(upload_id);
+  TRY_ASSIGN(const auto set, database_.run(kSetUploadId, params));
+  if (set.affected() != 1) return Error{Errc::kConflict, "the row of the direct upload is gone"};
+  return Ok{};
+}
+
+Result<std::optional<DirectUpload>> PgDirectUploads::find(const Uuid& id) {
+  Params params;
+  params.uuid(id);
+  TRY_ASSIGN(const auto set, database_.run(kFind, params));
+  if (set.rows() == 0) return std::optional<DirectUpload>{};
+  DirectUpload out;
+  out.id = id;
+  out.uploader_id = set.maybe_text(0, kUploader);
+  out.dialog_id = set.maybe_text(0, kDialog);
+  out.filename = set.text(0, kFilename);
+  out.declared_type = set.text(0, kType);
+  out.size_bytes = static_cast<std::uint64_t>(set.integer(0, kSize));
+  if (!set.is_null(0, kSha256)) {
+    const std::string_view digest = set.text(0, kSha256);
+    if (digest.size() != sizeof(Sha256Digest)) return Error{Errc::kInternal, "direct_uploads.sha256 is not 32 bytes"};
+    std::memcpy(out.sha256.emplace().data(), digest.data(), digest.size());
+  }
+  out.key = set.text(0, kKey);
+  out.upload_id = set.maybe_text(0, kUploadId);
+  out.part_bytes = static_cast<std::uint64_t>(set.integer(0, kPartBytes));
+  out.expires_at = set.time(0, kExpires);
+  if (!set.is_null(0, kAttachment)) out.attachment_id = set.uuid(0, kAttachment);
+  return std::optional<DirectUpload>{std::move(out)};
+}
+
+Status PgDirectUploads::commit(const DirectUpload& upload, const Attachment& a, const DeletionTicket& ticket) {
+  Params params;
+  params.int8(ticket.id).uuid(upload.id).uuid(a.id).text(a.uploader_id).text(a.dialog_id).text(a.filename);
+  params.text(a.mime_type).int8(static_cast<std::int64_t>(a.size_bytes)).text(bytes_of(a.sha256));
+  params.text(to_string(a.store)).text(a.key).time(a.created_at);
+  TRY_ASSIGN(const auto set, database_.run(kCommit, params));
+  if (set.affected() != 1) BUG("the commit of a direct upload wrote another number of rows than one");
+  [[maybe_unused]] const auto woken = database_.run(kWakeJobs, Params{});  // else the job is found a little later
+  return Ok{};
+}
+
+Status PgDirectUploads::refuse(const DirectUpload& upload) {
+  Params params;
+  params.uuid(upload.id);
+  TRY(database_.run(kRefuse, params));
+  [[maybe_unused]] const auto woken = database_.run(kWakeJobs, Params{});
+  return Ok{};
+}
+
+Result<std::uint64_t> PgDirectUploads::clean_up(std::chrono::seconds grace) {
+  Params params;
+  params.int8(grace.count());
+  TRY_ASSIGN(const auto set, database_.run(kCleanUp, params));
+  return static_cast<std::uint64_t>(set.integer(0, 0));
+}
+
+}  // namespace cloakroom

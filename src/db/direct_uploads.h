@@ -1,0 +1,27 @@
+// direct_uploads.h — the port DirectUploadRows over PostgreSQL.
+//
+// Source   sql/003_direct_uploads.sql. What must hold together is one statement: the row and the ticket that deletes
+//          its object; the attachment and the end of the upload.
+#pragma once
+
+#include "db/pg.h"
+#include "domain/direct_ports.h"
+
+namespace cloakroom {
+
+class PgDirectUploads final : public DirectUploadRows {
+ public:
+  explicit PgDirectUploads(Database& database) : database_(database) {}  // borrowed
+
+  Status add(const DirectUpload& upload, std::chrono::seconds grace) override;
+  Status set_upload_id(const Uuid& id, const std::string& upload_id) override;
+  Result<std::optional<DirectUpload>> find(const Uuid& id) override;
+  Status commit(const DirectUpload& upload, const Attachment& attachment, const DeletionTicket& ticket) override;
+  Status refuse(const DirectUpload& upload) override;
+  Result<std::uint64_t> clean_up(std::chrono::seconds grace) override;
+
+ private:
+  Database& database_;
+};
+
+}  // namespace cloakroom

@@ -1,0 +1,261 @@
+// direct_upload.cc — the story of a direct upload, in its order.
+#include "domain/direct_upload.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "domain/declared_type.h"
+#include "domain/filename.h"
+
+namespace cloakroom {
+namespace {
+
+constexpr std::uint64_t kPartGrain = 1ULL << 20;
+
+std::uint64_t divide_up(std::uint64_t a, std::uint64_t b) {
+  return (a + b - 1) / b;
+}
+
+unsigned part_count(const DirectUpload& upload) {
+  return static_cast<unsigned>(divide_up(upload.size_bytes, upload.part_bytes));
+}
+
+std::chrono::seconds seconds_until(TimePoint end, TimePoint now) {
+  return std::max(std::chrono::duration_cast<std::chrono::seconds>(end - now), std::chrono::seconds(1));
+}
+
+// Hashes what passes, and keeps the head for the sniffer.
+class Inspector final : public ByteSink {
+ public:
+  Status write(std::span<const std::byte> bytes) override {
+    hash_.update(bytes);
+    const std::size_t wanted = std::min(limits::kSniffBytes - head_.size(), bytes.size());
+    head_.insert(head_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(wanted));
+    return Ok{};
+  }
+  std::span<const std::byte> head() const { return head_; }
+  Sha256Digest digest() { return hash_.finish(); }
+
+ private:
+  Sha256 hash_;
+  std::vector<std::byte> head_;
+};
+
+// Each number from 1 to `count` once, in any order.
+bool is_complete(std::span<const UploadedPart> parts, unsigned count) {
+  std::vector<bool> seen(count);
+  for (const UploadedPart& part : parts) {
+    if (part.number < 1 || part.number > count || seen[part.number - 1]) return false;
+    seen[part.number - 1] = true;
+  }
+  return parts.size() == count;
+}
+
+// What the bytes said against the ticket. Such an error voids it; all others leave it.
+bool is_refusal(const Error& error) {
+  return error.code == Errc::kInvalid || error.code == Errc::kUnsupportedType || error.code == Errc::kTooLarge;
+}
+
+}  // namespace
+
+Result<DirectTicket> DirectUploads::open(const DirectRequest& request) {
+  DirectUpload upload;
+  upload.filename = clean_filename(request.filename);
+  const std::uint64_t most = std::min(uploads_.max_file_bytes, rules_.max_copy_bytes);
+  if (request.size_bytes > most) {
+    return refuse(Errc::kTooLarge, fmt::format("The file '{}' has {} bytes; the limit is {}.", upload.filename,
+                                               request.size_bytes, most));
+  }
+  // "I do not know" is answered by the bytes, later.
+  if (request.content_type != "application/octet-stream" &&
+      !type_allowed(request.content_type, uploads_.allowed_types)) {
+    return refuse(Errc::kUnsupportedType, fmt::format("The file '{}' is of type {}, which is not accepted here.",
+                                                      upload.filename, request.content_type));
+  }
+  const TimePoint now = p_.clock.now();
+  upload.id = make_uuid7(now);
+  upload.uploader_id = request.caller.user_id;
+  upload.dialog_id = request.dialog_id;
+  upload.declared_type = request.content_type;
+  upload.size_bytes = request.size_bytes;
+  upload.sha256 = request.sha256;
+  upload.expires_at = now + rules_.expires;
+  TRY_ASSIGN(const ObjectKey key, ObjectKey::parse(uploads_.keys.prefix + "quarantine/" + to_hex(upload.id)));
+  upload.key = key.str();
+  if (upload.size_bytes > rules_.part_bytes) {
+    upload.part_bytes = rules_.part_bytes;
+    if (part_count(upload) > rules_.max_parts) {
+      const std::uint64_t least = divide_up(upload.size_bytes, rules_.max_parts);
+      upload.part_bytes = divide_up(least, kPartGrain) * kPartGrain;
+    }
+  }
+
+  TRY(p_.tickets.add(upload, uploads_.orphan_grace));
+  DirectTicket ticket{.id = upload.id, .expires_at = upload.expires_at, .request = {}};
+  const DirectObject object{key, upload.declared_type, upload.size_bytes};
+  if (upload.part_bytes == 0) {
+    TRY_ASSIGN(ticket.request, p_.direct.sign_upload(object, rules_.expires));
+    return ticket;
+  }
+  TRY_ASSIGN(const std::string upload_id, p_.direct.begin_parts(object));
+  if (Status kept = p_.tickets.set_upload_id(upload.id, upload_id); !kept) {
+    [[maybe_unused]] const Status aborted = p_.direct.abort_parts({key, upload_id});
+    return std::move(kept).error();
+  }
+  ticket.part_bytes = upload.part_bytes;
+  ticket.part_count = part_count(upload);
+  return ticket;
+}
+
+Result<DirectUpload> DirectUploads::own(const Caller& caller, const Uuid& id) {
+  TRY_ASSIGN(auto found, p_.tickets.find(id));
+  if (!found || found->uploader_id != caller.user_id) return cloaked();
+  return *std::move(found);
+}
+
+Result<DirectUpload> DirectUploads::own_open(const Caller& caller, const Uuid& id) {
+  TRY_ASSIGN(DirectUpload upload, own(caller, id));
+  if (upload.attachment_id) return refuse(Errc::kConflict, "This upload is complete already.");
+  if (p_.clock.now() >= upload.expires_at) return refuse(Errc::kConflict, "The ticket has expired; ask for another.");
+  return upload;
+}
+
+Result<std::vector<BrowserRequest>> DirectUploads::sign_parts(const Caller& caller, const Uuid& id,
+                                                              std::span<const unsigned> numbers) {
+  TRY_ASSIGN(const DirectUpload upload, own_open(caller, id));
+  if (!upload.upload_id) return refuse(Errc::kConflict, "This upload is not in parts: its ticket has the one address.");
+  TRY_ASSIGN(const ObjectKey key, ObjectKey::parse(upload.key));
+  const unsigned count = part_count(upload);
+  std::vector<BrowserRequest> signed_parts;
+  for (const unsigned number : numbers) {
+    if (number < 1 || number > count) {
+      return refuse(Errc::kInvalid, fmt::format("The parts of this upload are numbered 1 to {}.", count));
+    }
+    const std::uint64_t before = (number - 1) * upload.part_bytes;
+    const PartOf part{number, std::min(upload.part_bytes, upload.size_bytes - before)};
+    TRY_ASSIGN(BrowserRequest request,
+               p_.direct.sign_part({key, *upload.upload_id}, part, seconds_until(upload.expires_at, p_.clock.now())));
+    signed_parts.push_back(std::move(request));
+  }
+  return signed_parts;
+}
+
+Result<Completed> DirectUploads::complete(const Caller& caller, const Uuid& id, std::span<const UploadedPart> parts) {
+  TRY_ASSIGN(const DirectUpload before, own(caller, id));
+  if (before.attachment_id) return existing(before);
+  TRY_ASSIGN(const DirectUpload upload, own_open(caller, id));
+  auto taken = take(upload, parts);
+  if (taken) return taken;
+  // Another call may have been quicker, and taken the object away in the middle of this one.
+  const auto after = own(caller, id);
+  if (after && after->attachment_id) return existing(*after);
+  return taken;
+}
+
+Result<Completed> DirectUploads::existing(const DirectUpload& upload) {
+  TRY_ASSIGN(const auto found, p_.rows.find(*upload.attachment_id, upload.uploader_id));
+  if (!found) return cloaked();  // removed since
+  return Completed{found->attachment, false};
+}
+
+Error DirectUploads::reject(const DirectUpload& upload, Error why) {
+  // Best effort: without it the object goes when the ticket has expired.
+  if (is_refusal(why)) [[maybe_unused]]
+    const Status refused = p_.tickets.refuse(upload);
+  return why;
+}
+
+Status DirectUploads::check_type(const DirectUpload& upload, const std::string& type) const {
+  if (!type_allowed(type, uploads_.allowed_types)) {
+    return refuse(Errc::kUnsupportedType,
+                  fmt::format("The file '{}' is of type {}, which is not accepted here.", upload.filename, type));
+  }
+  if (upload.size_bytes > 0 && !type_agrees(upload.declared_type, type)) {
+    return refuse(Errc::kUnsupportedType, fmt::format("The file '{}' was announced as {}, but is {}.", upload.filename,
+                                                      upload.declared_type, type));
+  }
+  return Ok{};
+}
+
+// Size and type of what lies under `key`, as far as its head shows them.
+Result<std::string> DirectUploads::look(const ObjectKey& key, const DirectUpload& upload) {
+  const auto info = p_.store.head(key);
+  if (!info && info.error().code == Errc::kNotFound) {
+    return refuse(Errc::kConflict, "The store has not got the file yet: upload it first, then complete.");
+  }
+  if (!info) return info.error();
+  if (info->size_bytes != upload.size_bytes) {
+    return refuse(Errc::kInvalid, fmt::format("The file '{}' was announced with {} bytes, but has {}.", upload.filename,
+                                              upload.size_bytes, info->size_bytes));
+  }
+  Inspector head;
+  TRY(p_.store.get(key, {0, std::min<std::uint64_t>(upload.size_bytes, limits::kSniffBytes)}, head));
+  TRY_ASSIGN(std::string type, p_.sniffer.mime_type(head.head()));
+  TRY(check_type(upload, type));
+  return type;
+}
+
+// The copy is what will be kept, so nothing that was seen before counts.
+Status DirectUploads::check_copy(const DirectUpload& upload, const ObjectKey& key, Attachment& attachment) {
+  TRY_ASSIGN(const ObjectInfo info, p_.store.head(key));
+  Inspector all;
+  if (info.size_bytes == upload.size_bytes) TRY(p_.store.get(key, {0, upload.size_bytes}, all));
+  TRY_ASSIGN(const std::string type, p_.sniffer.mime_type(all.head()));
+  if (info.size_bytes != upload.size_bytes || type != attachment.mime_type) {
+    return refuse(Errc::kInvalid, "The file was changed while it was completed.");
+  }
+  attachment.sha256 = all.digest();
+  if (upload.sha256 && *upload.sha256 != attachment.sha256) {
+    return refuse(Errc::kInvalid, fmt::format("The file '{}' has another SHA-256 than announced.", upload.filename));
+  }
+  return Ok{};
+}
+
+Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<const UploadedPart> parts) {
+  TRY_ASSIGN(const ObjectKey quarantine, ObjectKey::parse(upload.key));
+  if (upload.upload_id) {
+    if (!is_complete(parts, part_count(upload))) {
+      return refuse(Errc::kConflict, fmt::format("List all {} parts, each with its part_number and the ETag that the "
+                                                 "store answered.",
+                                                 part_count(upload)));
+    }
+    TRY(p_.direct.finish_parts({quarantine, *upload.upload_id}, parts, upload.size_bytes));
+  }
+  auto type = look(quarantine, upload);
+  if (!type) return reject(upload, std::move(type).error());
+
+  Attachment a;
+  a.created_at = p_.clock.now();
+  a.id = make_uuid7(a.created_at);
+  a.uploader_id = upload.uploader_id;
+  a.dialog_id = upload.dialog_id;
+  a.filename = upload.filename;
+  a.mime_type = *std::move(type);
+  a.size_bytes = upload.size_bytes;
+  a.store = p_.store.kind();
+  const ObjectKey key = make_key(uploads_.keys, a.id, a.filename);
+  a.key = key.str();
+  TRY_ASSIGN(const std::vector<DeletionTicket> tickets,
+             p_.rows.plan_deletions(a.store, std::span(&key, 1), uploads_.orphan_grace));
+  const ObjectMeta meta{.content_type = a.mime_type,
+                        .content_disposition = {},
+                        .cache_control = uploads_.object_cache_control,
+                        .attachment_id = to_string(a.id)};
+  Status done = p_.store.copy(quarantine, key, meta);
+  if (done) done = check_copy(upload, key, a);
+  if (done) done = p_.tickets.commit(upload, a, tickets.front());
+  if (done) return Completed{std::move(a), true};
+  // As in Uploads::take: best effort; a job may have had the copy's ticket before the copy was there, and a store that
+  // did not answer may still finish it.
+  if (done.error().code == Errc::kConflict) {
+    [[maybe_unused]] const auto again = p_.rows.plan_deletions(a.store, std::span(&key, 1), std::chrono::seconds(0));
+  }
+  if (done.error().code != Errc::kStore) {
+    [[maybe_unused]] const Status hastened = p_.rows.hasten_deletions(tickets);
+  }
+  return reject(upload, std::move(done).error());
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,91 @@
+// direct_upload.h — files that a browser sends straight to the store: the promise, and what makes it an attachment.
+//
+// Order    open()      limits, row with a deletion ticket for the object, signature
+//          complete()  size, first look at the type, deletion ticket for the real key, copy to it, then size, type and
+//                      hash of the copy, and the rows. The rows are the commit point.
+// Why      the copy is what is judged: its sender holds a URL with which he can change the object in quarantine at any
+//          time until it expires, but nobody can write to the real key. Each attempt to complete has a key of its own.
+// Cost     completing reads the whole file once from the store through this process, in blocks: a row has the SHA-256
+//          of its bytes, and no store tells it.
+// Errors   kTooLarge, kUnsupportedType, kInvalid: refused. At completion the object is deleted and the ticket is void.
+//          kConflict   nothing uploaded yet, parts missing, expired: the ticket stays as it is
+//          kNotFound   no such ticket, or not the caller's
+//          kStore, kDatabase: nothing was kept, try again
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "domain/access.h"
+#include "domain/direct_ports.h"
+#include "domain/upload.h"
+
+namespace cloakroom {
+
+struct DirectRequest {
+  Caller caller;
+  std::optional<std::string> dialog_id;
+  std::string filename;      // as the client sent it; cleaned here
+  std::string content_type;  // lower case, no parameters; "application/octet-stream" when the client does not know
+  std::uint64_t size_bytes = 0;
+  std::optional<Sha256Digest> sha256;
+};
+
+struct DirectTicket {
+  Uuid id;
+  TimePoint expires_at;
+  BrowserRequest request;        // empty when the file goes in parts
+  std::uint64_t part_bytes = 0;  // 0: not in parts
+  unsigned part_count = 0;
+};
+
+struct DirectRules {
+  std::chrono::seconds expires{3600};
+  std::uint64_t part_bytes = 64ULL << 20;  // larger files go in parts of this size
+  unsigned max_parts = 1000;               // the size grows when there would be more
+  std::uint64_t max_copy_bytes = 5ULL << 30;
+};
+
+struct Completed {
+  Attachment attachment;
+  bool is_new = false;  // false: an earlier call had made it
+};
+
+class DirectUploads {
+ public:
+  struct Parts {
+    Rows& rows;
+    DirectUploadRows& tickets;
+    BlobStore& store;
+    DirectStore& direct;
+    Sniffer& sniffer;
+    const Clock& clock;
+  };
+  DirectUploads(Parts parts, UploadRules uploads, DirectRules rules)
+      : p_(parts), uploads_(std::move(uploads)), rules_(rules) {}
+
+  Result<DirectTicket> open(const DirectRequest& request);
+  // Signed requests for some parts of an upload in parts, in the order asked for.
+  Result<std::vector<BrowserRequest>> sign_parts(const Caller& caller, const Uuid& id,
+                                                 std::span<const unsigned> numbers);
+  // `parts` is empty unless the upload is in parts.
+  Result<Completed> complete(const Caller& caller, const Uuid& id, std::span<const UploadedPart> parts);
+
+ private:
+  Result<DirectUpload> own(const Caller& caller, const Uuid& id);
+  Result<DirectUpload> own_open(const Caller& caller, const Uuid& id);
+  Result<Completed> existing(const DirectUpload& upload);
+  Result<Completed> take(const DirectUpload& upload, std::span<const UploadedPart> parts);
+  Result<std::string> look(const ObjectKey& key, const DirectUpload& upload);
+  Status check_type(const DirectUpload& upload, const std::string& type) const;
+  Status check_copy(const DirectUpload& upload, const ObjectKey& key, Attachment& attachment);
+  Error reject(const DirectUpload& upload, Error why);
+
+  Parts p_;
+  UploadRules uploads_;
+  DirectRules rules_;
+};
+
+}  // namespace cloakroom
