@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/encode.h"
+#include "storage/s3_errors.h"
 
 namespace cloakroom {
 namespace {
@@ -58,7 +59,8 @@ Status S3Client::take_credentials() {
 
 std::chrono::seconds S3Client::capped(std::chrono::seconds wanted) const {
   if (!credentials_.expires_at) return wanted;
-  return std::min(wanted, std::chrono::floor<std::chrono::seconds>(*credentials_.expires_at - clock_.now()));
+  const auto left = std::chrono::floor<std::chrono::seconds>(*credentials_.expires_at - clock_.now());
+  return std::min(wanted, std::max(left, std::chrono::seconds(1)));
 }
 
 Result<HttpAnswer> S3Client::call(const S3Request& request) {
@@ -78,7 +80,9 @@ Result<HttpAnswer> S3Client::call(const S3Request& request) {
   call.sink = request.sink;
   call.accept_body = request.accept_body;
   call.timeout = request.timeout.value_or(options_.small_call_timeout);
-  return curl_.perform(call);
+  TRY_ASSIGN(HttpAnswer answer, curl_.perform(call));
+  if (answer.status >= 400 && is_end_of_credentials(answer)) source_->distrust(clock_.now());
+  return answer;
 }
 
 Result<std::string> S3Client::presign_path(const PresignInput& input) {

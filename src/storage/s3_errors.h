@@ -20,5 +20,7 @@ Error s3_error(std::string_view method, const HttpAnswer& answer);
 Status check_result(std::string_view method, const HttpAnswer& answer, const char* root);
 // The <Code> of an error answer; empty when it has no readable body (HEAD never has one).
 std::string s3_error_code(const HttpAnswer& answer);
+// The session token has ended, or is not known any more: a second try with fresh credentials may help.
+bool is_end_of_credentials(const HttpAnswer& answer);
 
 }  // namespace cloakroom
