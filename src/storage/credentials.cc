@@ -51,17 +51,18 @@ void RefreshingCredentials::note_failure(const Error& error, TimePoint now) {
   failure_->code = Errc::kStore;  // a missing token file is no missing object
   failure_->retryable = false;    // repeated after the pause, not by whoever asks
   const bool usable = credentials_.has_value();
-  const bool in_earnest = !usable || *credentials_->expires_at - now <= rules_.mandatory;
+  const bool in_earnest = !usable || (credentials_->expires_at && *credentials_->expires_at - now <= rules_.mandatory);
   pause_ = !usable ? rules_.empty_pause : in_earnest ? rules_.mandatory_pause : rules_.advisory_pause;
   log(in_earnest ? Level::kError : Level::kWarning, "credentials.not_refreshed",
       {{"detail", error.detail}, {"usable", usable ? "yes" : "no"}});
 }
 
 Result<Credentials> RefreshingCredentials::current(TimePoint now) {
-  if (credentials_ && (!credentials_->expires_at || *credentials_->expires_at - now > rules_.advisory)) {
+  if (credentials_ && !distrusted_ &&
+      (!credentials_->expires_at || *credentials_->expires_at - now > rules_.advisory)) {
     return *credentials_;
   }
-  if (credentials_ && *credentials_->expires_at <= now) credentials_.reset();
+  if (credentials_ && credentials_->expires_at && *credentials_->expires_at <= now) credentials_.reset();
   // With the end comes a try at once: the pause was meant for a time with something to sign with.
   if (failure_ && !credentials_) pause_ = std::min(pause_, rules_.empty_pause);
   const bool pausing = failure_ && now >= failed_at_ && now - failed_at_ < pause_;  // a clock set back ends it
@@ -70,12 +71,20 @@ Result<Credentials> RefreshingCredentials::current(TimePoint now) {
     if (fresh) {
       credentials_ = *std::move(fresh);
       failure_.reset();
+      distrusted_ = false;
+      fetched_at_ = now;
     } else {
       note_failure(fresh.error(), now);
     }
   }
   if (credentials_) return *credentials_;
   return *failure_;
+}
+
+// A store that calls fresh ones ended is wrong about the time, or they are: fetching them for each request would not
+// help.
+void RefreshingCredentials::distrust(TimePoint now) {
+  distrusted_ = distrusted_ || now < fetched_at_ || now - fetched_at_ >= rules_.advisory_pause;
 }
 
 }  // namespace cloakroom

@@ -25,6 +25,8 @@ class CredentialSource {
   virtual ~CredentialSource() = default;
   // What to sign with at `now`; may take a round trip, bounded by the timeouts of the provider.
   virtual Result<Credentials> current(TimePoint now) = 0;
+  // The store says that what current() gave last has ended: ask anew next time, if there is whom to ask.
+  virtual void distrust(TimePoint) {}
 };
 
 class StaticCredentials final : public CredentialSource {
@@ -58,6 +60,7 @@ class RefreshingCredentials final : public CredentialSource {
                                  const RefreshRules& rules = {})
       : providers_(std::move(providers)), rules_(rules) {}
   Result<Credentials> current(TimePoint now) override;
+  void distrust(TimePoint now) override;
 
  private:
   Result<Credentials> fetch(TimePoint now);
@@ -67,6 +70,8 @@ class RefreshingCredentials final : public CredentialSource {
   RefreshRules rules_;
   CredentialProvider* chosen_ = nullptr;
   std::optional<Credentials> credentials_;
+  TimePoint fetched_at_{};
+  bool distrusted_ = false;
   std::optional<Error> failure_;  // of the last fetch
   TimePoint failed_at_{};
   std::chrono::seconds pause_{};

@@ -60,13 +60,14 @@ S3Client::S3Client(const S3Options& options, const Clock& clock, Places places)
       curl_({options.connect_timeout, options.stall_timeout}) {}
 
 Status S3Client::take_credentials() {
-  TRY_ASSIGN(credentials_, source_->current(clock_.now()));
+  TRY_ASSIGN(credentials_, source_->current(now()));
   return Ok{};
 }
 
 std::chrono::seconds S3Client::capped(std::chrono::seconds wanted) const {
   if (!credentials_.expires_at) return wanted;
-  return std::min(wanted, std::chrono::floor<std::chrono::seconds>(*credentials_.expires_at - clock_.now()));
+  const auto left = std::chrono::floor<std::chrono::seconds>(*credentials_.expires_at - now());
+  return std::min(wanted, std::max(left, std::chrono::seconds(1)));
 }
 
 Result<HttpAnswer> S3Client::call(const S3Request& request) {
@@ -142,7 +143,9 @@ void S3Client::move_to(const std::string& region) {
 
 Result<HttpAnswer> S3Client::attempt(const S3Request& request, TimePoint signed_at) {
   TRY_ASSIGN(const HttpCall call, sign(request, signed_at));
-  return curl_.perform(call);
+  TRY_ASSIGN(HttpAnswer answer, curl_.perform(call));
+  if (answer.status >= 400 && is_end_of_credentials(answer)) source_->distrust(now());
+  return answer;
 }
 
 Result<HttpCall> S3Client::sign(const S3Request& request, TimePoint signed_at) {

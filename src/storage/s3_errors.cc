@@ -15,6 +15,7 @@ constexpr std::array<long, 9> kPassingStatus{408, 429, 499, 500, 502, 503, 504, 
 constexpr std::array<std::string_view, 7> kPassingCodes{
     "RequestTimeout",     "RequestTimeoutException", "PriorRequestNotComplete", "InternalError",
     "ServiceUnavailable", "OperationAborted",        "TransientError"};
+constexpr std::array<std::string_view, 3> kEndedCodes{"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"};
 constexpr std::array<std::string_view, 6> kThrottlingCodes{
     "SlowDown", "SlowDownRead", "SlowDownWrite", "RequestLimitExceeded", "BandwidthLimitExceeded", "TooManyRequests"};
 
@@ -72,6 +73,10 @@ std::string s3_error_code(const HttpAnswer& answer) {
   return body ? printable(body->code) : std::string();
 }
 
+bool is_end_of_credentials(const HttpAnswer& answer) {
+  return holds(kEndedCodes, s3_error_code(answer));
+}
+
 Error s3_error(std::string_view method, const HttpAnswer& answer) {
   const Result<S3ErrorBody> body = parse_s3_error(answer.body);
   const std::string code = body ? printable(body->code) : std::string();
@@ -88,8 +93,8 @@ Error s3_error(std::string_view method, const HttpAnswer& answer) {
   if (answer.status == 507 || code == "QuotaExceeded") error.code = Errc::kDiskFull;
   error.throttled = answer.status == 429 || answer.status == 509 || is_throttling(code);
   error.retry_after = pause_asked_for(answer);
-  error.retryable = error.code == Errc::kStore &&
-                    (error.throttled || holds(kPassingStatus, answer.status) || holds(kPassingCodes, code));
+  error.retryable = error.code == Errc::kStore && (error.throttled || holds(kEndedCodes, code) ||
+                                                   holds(kPassingStatus, answer.status) || holds(kPassingCodes, code));
   return error;
 }
 

@@ -28,5 +28,7 @@ Error s3_error_of_code(std::string_view method, std::string_view code);
 bool is_success(const HttpAnswer& answer);
 // The store has no such call, or not in this form: 405, 501, NotImplemented.
 bool is_not_implemented(const HttpAnswer& answer);
+// The session token has ended, or is not known any more: a second try with fresh credentials may help.
+bool is_end_of_credentials(const HttpAnswer& answer);
 
 }  // namespace cloakroom

@@ -8,6 +8,7 @@
 #include "fake/temp_folder.h"
 #include "scripted_server.h"
 #include "storage/s3_client.h"
+#include "storage/s3_errors.h"
 
 using namespace cloakroom;  // NOLINT: a test
 
@@ -248,6 +249,34 @@ void a_store_is_called_with_the_credentials_of_the_machine() {
   }
 }
 
+void a_store_that_calls_the_token_ended_gets_a_fresh_one() {
+  struct MovingClock final : Clock {
+    TimePoint now() const override { return when; }
+    TimePoint when = TimePoint(std::chrono::seconds(1769851800));
+  } clock;
+  const fake::TempFolder folder;
+  const auto profile = [](const std::string& id) {
+    return "[default]\naws_access_key_id=" + id + "\naws_secret_access_key=s\naws_session_token=t\n";
+  };
+  CredentialPlaces places;
+  places.shared_file = {folder.write("credentials", profile("OLD")), "default", true};
+  const std::string ended = "<Error><Code>ExpiredToken</Code><Message>x</Message></Error>";
+  ScriptedServer store({answer("200 OK", ""), answer("400 Bad Request", ended), answer("200 OK", "")});
+  S3Options options;
+  options.endpoint = store.endpoint();
+  options.bucket = "files";
+  options.credentials = std::make_shared<RefreshingCredentials>(credential_chain(places));
+  const auto client = CHECK_OK(S3Client::make(options, clock));
+  CHECK_EQ(CHECK_OK(client->call({.method = "GET", .key = "k"})).status, 200);
+  folder.write("credentials", profile("NEW"));
+  clock.when += std::chrono::hours(1);
+  const HttpAnswer refused = CHECK_OK(client->call({.method = "GET", .key = "k"}));
+  CHECK(s3_error("GET", refused).retryable);
+  CHECK_EQ(CHECK_OK(client->call({.method = "GET", .key = "k"})).status, 200);
+  CHECK(has(store.requests().at(1), "Credential=OLD/"));
+  CHECK(has(store.requests().at(2), "Credential=NEW/"));
+}
+
 }  // namespace
 
 int main() {
@@ -264,6 +293,7 @@ int main() {
       CASE(bad_answers_of_the_metadata_service_are_errors_that_quote_nothing),
       CASE(a_server_that_hangs_is_given_up_in_bounded_time),
       CASE(a_store_is_called_with_the_credentials_of_the_machine),
+      CASE(a_store_that_calls_the_token_ended_gets_a_fresh_one),
   };
   return RUN_TESTS("contract_credential_providers", tests);
 }

@@ -129,6 +129,22 @@ void a_place_that_fails_does_not_lead_to_the_next() {
   CHECK_EQ(last.asked, 0);
 }
 
+void distrusted_ones_are_fetched_again_but_not_for_each_request() {
+  Script script{{ending("a", std::nullopt), kAway, ending("b", std::nullopt)}};
+  auto source = made_of({&script});
+  CHECK_EQ(id_at(source, kStart), "a");
+  source.distrust(kStart + seconds(59));  // a store that calls the freshest ended
+  CHECK_EQ(id_at(source, kStart + seconds(59)), "a");
+  CHECK_EQ(script.asked, 1);
+  source.distrust(kStart + minutes(5));
+  CHECK_EQ(id_at(source, kStart + minutes(5)), "a");  // better than none: the store may change its mind
+  CHECK_EQ(id_at(source, kStart + minutes(5) + seconds(1)), "a");
+  CHECK_EQ(script.asked, 2);
+  CHECK_EQ(id_at(source, kStart + minutes(6)), "b");
+  CHECK_EQ(id_at(source, kStart + minutes(60)), "b");
+  CHECK_EQ(script.asked, 3);
+}
+
 void any_failure_of_a_place_is_one_of_the_store() {
   for (const Errc code : {Errc::kNotFound, Errc::kInvalid, Errc::kInternal}) {
     Script broken{{Error{code, "cannot open '/run/token'"}}};
@@ -220,6 +236,7 @@ int main() {
       CASE(after_their_end_there_are_none_until_a_fetch_works),
       CASE(the_first_place_that_has_some_is_kept),
       CASE(a_place_that_fails_does_not_lead_to_the_next),
+      CASE(distrusted_ones_are_fetched_again_but_not_for_each_request),
       CASE(any_failure_of_a_place_is_one_of_the_store),
       CASE(without_any_the_error_says_what_to_set),
       CASE(credentials_that_cannot_be_used_are_refused_without_being_shown),
