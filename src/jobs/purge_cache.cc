@@ -63,19 +63,25 @@ Status CachePurger::look_when_due(TimePoint now) {
     again_[0] = again_[1] = mark;
   }
   seen_ = mark;
-  if (now >= next_forget_) {
-    TRY(deletions_.forget(kKept));
-    next_forget_ = now + kForgetEvery;
-  }
+  return Ok{};
+}
+
+Status CachePurger::forget_when_due(TimePoint now) {
+  if (now < next_forget_) return Ok{};
+  TRY(deletions_.forget(kKept));
+  next_forget_ = now + kForgetEvery;
   return Ok{};
 }
 
 void CachePurger::purge() {
   const TimePoint begin = options_.now();
-  if (begin < next_ || ::access(options_.folder.c_str(), F_OK) != 0) return;
+  if (begin < next_) return;
   failed_ = false;
   removed_ = 0;
-  if (const Status done = look_when_due(begin); !done) report(done.error());
+  const bool has_cache = ::access(options_.folder.c_str(), F_OK) == 0;
+  Status done = has_cache ? look_when_due(begin) : Status(Ok{});
+  if (done) done = forget_when_due(begin);  // the list is everybody's, so also by a host without nginx
+  if (!done) report(done.error());
   if (!failed_) complained_ = false;
   if (removed_ > 0) log(Level::kInfo, "cache.purged", {{"files", removed_}});
   const TimePoint end = options_.now();

@@ -36,6 +36,7 @@ class CachePurger {
 
   Status look(DeletionMark since);
   Status look_when_due(TimePoint now);
+  Status forget_when_due(TimePoint now);
   void remove_copies(const DeletedObject& object);
   void report(const Error& error);
 

@@ -150,6 +150,7 @@ static void a_host_without_nginx_is_left_alone() {
   w.gone("a");
   elsewhere.purge();
   CHECK(w.deletions.asked.empty());
+  CHECK_EQ(w.deletions.forgets, 1);
 }
 
 static void after_a_heavy_pass_the_jobs_come_first() {
