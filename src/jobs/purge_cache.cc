@@ -16,9 +16,10 @@ namespace {
 constexpr std::chrono::minutes kSecondLookEvery{5};
 constexpr std::chrono::hours kForgetEvery{1};
 constexpr std::chrono::hours kKept{31 * 24};  // nginx itself drops what nobody read for 30 days
-// A pass after a mass deletion takes its time: the jobs themselves must have most of the runner.
-constexpr std::chrono::milliseconds kLightPass{50};
-constexpr int kRest = 10;  // times as long as a heavy pass took
+// After a mass deletion a look takes its time, and the jobs must have most of the runner. A short one never has to
+// wait: nobody would wake the runner for what it left.
+constexpr std::uint64_t kLongLook = 10000;  // objects
+constexpr int kRest = 10;                   // times as long as the look took
 
 }  // namespace
 
@@ -48,7 +49,10 @@ void CachePurger::remove_copies(const DeletedObject& object) {
 }
 
 Status CachePurger::look(DeletionMark since) {
-  return deletions_.since(since, [this](const DeletedObject& object) { remove_copies(object); });
+  return deletions_.since(since, [this](const DeletedObject& object) {
+    ++looked_at_;
+    remove_copies(object);
+  });
 }
 
 // A mark is taken before the list is read: what is committed in between is found again by the next look.
@@ -77,7 +81,7 @@ void CachePurger::purge() {
   const TimePoint begin = options_.now();
   if (begin < next_) return;
   failed_ = false;
-  removed_ = 0;
+  removed_ = looked_at_ = 0;
   const bool has_cache = ::access(options_.folder.c_str(), F_OK) == 0;
   Status done = has_cache ? look_when_due(begin) : Status(Ok{});
   if (done) done = forget_when_due(begin);  // the list is everybody's, so also by a host without nginx
@@ -85,7 +89,7 @@ void CachePurger::purge() {
   if (!failed_) complained_ = false;
   if (removed_ > 0) log(Level::kInfo, "cache.purged", {{"files", removed_}});
   const TimePoint end = options_.now();
-  if (end - begin > kLightPass) next_ = end + kRest * (end - begin);
+  if (looked_at_ > kLongLook) next_ = end + kRest * (end - begin);
 }
 
 }  // namespace cloakroom

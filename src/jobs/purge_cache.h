@@ -46,7 +46,7 @@ class CachePurger {
   DeletionMark again_[2] = {0, 0};  // marks of the last two second looks, older first
   TimePoint next_, next_again_;     // not before
   TimePoint next_forget_;
-  std::uint64_t removed_ = 0;
+  std::uint64_t removed_ = 0, looked_at_ = 0;  // in this pass
   bool complained_ = false;
   bool failed_ = false;  // in this pass
 };
