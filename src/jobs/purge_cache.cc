@@ -29,9 +29,8 @@ CachePurger::CachePurger(Deletions& deletions, CachePurgerOptions options)
   next_again_ = options_.now() + kSecondLookEvery;
 }
 
-void CachePurger::report(const Error& error) {
-  failed_ = true;
-  if (std::exchange(complained_, true)) return;
+void CachePurger::complain(const Error& error, bool& complained) {
+  if (std::exchange(complained, true)) return;
   log(Level::kWarning, "cache.purge_failed", {{"detail", error.detail}});
 }
 
@@ -44,7 +43,9 @@ void CachePurger::remove_copies(const DeletedObject& object) {
       continue;
     }
     const Error error = errno_error("unlink", path, errno);
-    if (error.code != Errc::kNotFound) return report(error);  // the other slices would say the same
+    if (error.code == Errc::kNotFound) continue;
+    stuck_ = true;
+    return complain(error, told_of_files_);  // the other slices would say the same
   }
 }
 
@@ -80,13 +81,14 @@ Status CachePurger::forget_when_due(TimePoint now) {
 void CachePurger::purge() {
   const TimePoint begin = options_.now();
   if (begin < next_) return;
-  failed_ = false;
+  stuck_ = false;
   removed_ = looked_at_ = 0;
   const bool has_cache = ::access(options_.folder.c_str(), F_OK) == 0;
   Status done = has_cache ? look_when_due(begin) : Status(Ok{});
   if (done) done = forget_when_due(begin);  // the list is everybody's, so also by a host without nginx
-  if (!done) report(done.error());
-  if (!failed_) complained_ = false;
+  if (!done) complain(done.error(), told_of_list_);
+  if (done) told_of_list_ = false;
+  if (!stuck_ && removed_ > 0) told_of_files_ = false;
   if (removed_ > 0) log(Level::kInfo, "cache.purged", {{"files", removed_}});
   const TimePoint end = options_.now();
   if (looked_at_ > kLongLook) next_ = end + kRest * (end - begin);
