@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/handle.h"
+#include "base/result.h"
 
 namespace cloakroom {
 
@@ -28,9 +29,9 @@ class Sha256 {
 };
 
 Sha256Digest sha256(std::string_view bytes);
+// For Content-MD5, which S3 asks for beside some documents; never for security. kInternal where OpenSSL has no MD5.
+Result<std::array<std::uint8_t, 16>> md5(std::string_view bytes);
 Sha256Digest hmac_sha256(std::span<const std::uint8_t> key, std::string_view message);
-// A name, never a proof: nginx names the files of its cache so.
-std::array<std::uint8_t, 16> md5(std::string_view bytes);
 bool equal_constant_time(std::string_view a, std::string_view b);  // the lengths are not hidden
 
 inline std::span<const std::uint8_t> as_u8(std::string_view text) {

@@ -14,15 +14,16 @@ std::uint64_t cache_file_count(std::uint64_t size_bytes) {
   return is_sliced(size_bytes) ? (size_bytes + kSliceBytes - 1) / kSliceBytes : 1;
 }
 
-std::string cache_file(std::string_view instance, std::string_view object_key, std::uint64_t size_bytes,
-                       std::uint64_t number) {
+Result<std::string> cache_file(std::string_view instance, std::string_view object_key, std::uint64_t size_bytes,
+                               std::uint64_t number) {
   std::string name = cache_key(instance, object_key);
   if (is_sliced(size_bytes)) {
     const std::uint64_t first = number * kSliceBytes;
     // the last slice, too, is asked for in full length
     name += "bytes=" + std::to_string(first) + "-" + std::to_string(first + kSliceBytes - 1);
   }
-  const std::string hex = hex_encode(md5(name));
+  TRY_ASSIGN(const auto digest, md5(name));
+  const std::string hex = hex_encode(digest);
   return hex.substr(31, 1) + "/" + hex.substr(29, 2) + "/" + hex;
 }
 

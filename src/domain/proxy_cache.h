@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
+
 namespace cloakroom {
 
 // Below this nginx fetches an object whole, in one request; above it in slices, so that the end of a film is there at
@@ -23,9 +25,11 @@ constexpr bool is_sliced(std::uint64_t size_bytes) {
 
 std::string cache_key(std::string_view instance, std::string_view object_key);
 
+// Errors   kInternal OpenSSL has no MD5 here
+//
 // How many files a copy of an object of this size may consist of, and the name of each below the cache's folder.
 std::uint64_t cache_file_count(std::uint64_t size_bytes);
-std::string cache_file(std::string_view instance, std::string_view object_key, std::uint64_t size_bytes,
-                       std::uint64_t number);
+Result<std::string> cache_file(std::string_view instance, std::string_view object_key, std::uint64_t size_bytes,
+                               std::uint64_t number);
 
 }  // namespace cloakroom

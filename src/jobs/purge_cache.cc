@@ -37,7 +37,12 @@ void CachePurger::complain(const Error& error, bool& complained) {
 void CachePurger::remove_copies(const DeletedObject& object) {
   const std::uint64_t files = cache_file_count(object.size_bytes);
   for (std::uint64_t i = 0; i < files; ++i) {
-    const std::string path = options_.folder + "/" + cache_file(options_.instance, object.key, object.size_bytes, i);
+    const auto name = cache_file(options_.instance, object.key, object.size_bytes, i);
+    if (!name) {
+      stuck_ = true;
+      return complain(name.error(), told_of_files_);
+    }
+    const std::string path = options_.folder + "/" + *name;
     if (::unlink(path.c_str()) == 0) {
       ++removed_;
       continue;

@@ -54,7 +54,7 @@ struct World {
 
   // A copy as nginx would lay it down.
   std::string copy(std::string_view key, std::uint64_t size_bytes = 5, std::uint64_t number = 0) {
-    const std::string name = cache_file("chat", key, size_bytes, number);
+    const std::string name = CHECK_OK(cache_file("chat", key, size_bytes, number));
     std::filesystem::create_directories(folder / name.substr(0, 4));
     return folder.write(name, "bytes");
   }
@@ -136,7 +136,8 @@ static void while_the_database_is_away_nothing_is_lost() {
 
 static void a_copy_that_cannot_be_removed_does_not_stop_the_others() {
   World w;
-  std::filesystem::create_directories(w.folder / cache_file("chat", "stuck", 5, 0));  // a folder: unlink refuses it
+  std::filesystem::create_directories(w.folder /
+                                      CHECK_OK(cache_file("chat", "stuck", 5, 0)));  // a folder: unlink refuses it
   const std::string copy = w.copy("a");
   w.gone("stuck");
   w.gone("a");
