@@ -29,7 +29,8 @@ class Sha256 {
 };
 
 Sha256Digest sha256(std::string_view bytes);
-// For Content-MD5, which S3 asks for beside some documents; never for security. kInternal where OpenSSL has no MD5.
+// For Content-MD5, which S3 asks for beside some documents, and for the names of nginx's cache files; never for
+// security. kInternal where OpenSSL has no MD5.
 Result<std::array<std::uint8_t, 16>> md5(std::string_view bytes);
 Sha256Digest hmac_sha256(std::span<const std::uint8_t> key, std::string_view message);
 bool equal_constant_time(std::string_view a, std::string_view b);  // the lengths are not hidden

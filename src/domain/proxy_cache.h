@@ -25,10 +25,9 @@ constexpr bool is_sliced(std::uint64_t size_bytes) {
 
 std::string cache_key(std::string_view instance, std::string_view object_key);
 
-// Errors   kInternal OpenSSL has no MD5 here
-//
 // How many files a copy of an object of this size may consist of, and the name of each below the cache's folder.
 std::uint64_t cache_file_count(std::uint64_t size_bytes);
+// kInternal where OpenSSL has no MD5.
 Result<std::string> cache_file(std::string_view instance, std::string_view object_key, std::uint64_t size_bytes,
                                std::uint64_t number);
 

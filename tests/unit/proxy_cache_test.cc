@@ -5,14 +5,6 @@
 
 using namespace cloakroom;
 
-namespace {
-
-std::string file(std::string_view instance, std::string_view key, std::uint64_t size_bytes, std::uint64_t number) {
-  return CHECK_OK(cache_file(instance, key, size_bytes, number));
-}
-
-}  // namespace
-
 static void a_key_is_the_object_s_and_never_holds_what_a_header_or_a_slice_could_mistake() {
   CHECK_EQ(cache_key("chat", "3f/0198"), "chat/3f/0198");
   CHECK_EQ(cache_key("chat", "a b/\xC3\xA4=1"), "chat/a%20b/%C3%A4%3D1");
@@ -20,8 +12,8 @@ static void a_key_is_the_object_s_and_never_holds_what_a_header_or_a_slice_could
 
 // printf %s chat/3f/0198 | md5sum, and the two folders from its end
 static void a_file_lies_in_folders_named_by_the_end_of_its_md5() {
-  CHECK_EQ(file("chat", "3f/0198", 5, 0), "6/75/22e969f9c8c1f130d904e063920fd756");
-  CHECK_EQ(file("chat", "3f/0198", 17ULL << 20, 1), "c/3c/c343791c4bcba96b365fac0a3dd1d3cc");
+  CHECK_EQ(CHECK_OK(cache_file("chat", "3f/0198", 5, 0)), "6/75/22e969f9c8c1f130d904e063920fd756");
+  CHECK_EQ(CHECK_OK(cache_file("chat", "3f/0198", 17ULL << 20, 1)), "c/3c/c343791c4bcba96b365fac0a3dd1d3cc");
 }
 
 static void there_is_a_file_for_the_whole_or_one_for_each_slice() {
