@@ -21,6 +21,7 @@ constexpr Statement kForget{"deletions_forget",
 }  // namespace
 
 Result<DeletionMark> PgDeletions::mark() {
+  database_.begin_request();  // the runner slept: its connection may have gone meanwhile
   TRY_ASSIGN(const auto set, database_.run(kMark, Params{}));
   return static_cast<DeletionMark>(set.integer(0, 0));
 }
@@ -42,6 +43,7 @@ Status PgDeletions::since(DeletionMark mark, const std::function<void(const Dele
 }
 
 Status PgDeletions::forget(std::chrono::hours age) {
+  database_.begin_request();
   Params params;
   params.int8(age.count());
   TRY(database_.run(kForget, params));

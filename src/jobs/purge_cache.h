@@ -7,7 +7,7 @@
 //          for nginx may have been fetching the object while it was deleted.
 // nginx    notices: a copy whose file is gone is fetched anew. Its cache manager logs a failed unlink when the entry
 //          expires; that is harmless.
-// Log      cache.purged with the number of files; cache.purge_failed once, until it works again. Never a key.
+// Log      cache.purged with the number of files; cache.purge_failed once, until it worked again. Never a key.
 #pragma once
 
 #include <chrono>
@@ -36,8 +36,9 @@ class CachePurger {
 
   Status look(DeletionMark since);
   Status look_when_due(TimePoint now);
+  Status forget_when_due(TimePoint now);
   void remove_copies(const DeletedObject& object);
-  void report(const Error& error);
+  static void complain(const Error& error, bool& complained);
 
   Deletions& deletions_;
   CachePurgerOptions options_;
@@ -45,9 +46,9 @@ class CachePurger {
   DeletionMark again_[2] = {0, 0};  // marks of the last two second looks, older first
   TimePoint next_, next_again_;     // not before
   TimePoint next_forget_;
-  std::uint64_t removed_ = 0;
-  bool complained_ = false;
-  bool failed_ = false;  // in this pass
+  std::uint64_t removed_ = 0, looked_at_ = 0;  // in this pass
+  bool told_of_files_ = false, told_of_list_ = false;
+  bool stuck_ = false;  // a file in this pass could not be removed
 };
 
 }  // namespace cloakroom

@@ -171,3 +171,27 @@ def test_a_host_that_was_down_purges_when_it_is_back(new_stack):
     assert stack.get(made[0]["url"]).status == 404, "a copy alone gives nobody anything"
     stack.start_jobs()
     wait_until(lambda: not cached_files(stack), 20, "the copies are purged")
+
+
+def test_copies_that_the_runner_may_not_touch_are_told_of_once(new_stack):
+    """As with a runner that is not nginx's user."""
+    stack = new_stack(stack={"s3": True})
+    first, second = stack.upload(b"first"), stack.upload(b"second")
+    for made in (first, second):
+        assert stack.get(made["url"]).status == 200
+    wait_until(lambda: len(cached_files(stack)) == 2, 10, "copies in nginx's cache")
+    folders = {p.parent for p in cached_files(stack)}
+    log = stack.dir / "log/jobs.log"
+    try:
+        for folder in folders:
+            folder.chmod(0o500)
+        assert stack.call("DELETE", "/api/attachments/" + first["id"]).status == 204
+        wait_until(lambda: "event=cache.purge_failed" in log.read_text(), 10, "the warning")
+        assert stack.call("DELETE", "/api/attachments/" + second["id"]).status == 204
+        wait_until(lambda: not stack.objects(), 20, "the objects are deleted all the same")
+        for made in (first, second):
+            assert stack.get(made["url"]).status == 404
+    finally:
+        for folder in folders:
+            folder.chmod(0o700)
+    assert log.read_text().count("event=cache.purge_failed") == 1
