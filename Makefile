@@ -124,7 +124,8 @@ run: deps
 
 RUN_PACKAGES := g++ make pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev libjansson-dev libssl-dev libfmt-dev libcli11-dev \
   libsystemd-dev libpugixml-dev libmagic-dev libexpected-dev nginx postgresql curl ca-certificates util-linux
-CHECK_PACKAGES := libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw systemd procps wrk strace \
+CHECK_PACKAGES := libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw swift-proxy \
+  swift-account swift-container swift-object memcached systemd procps wrk strace \
   python3 python3-pytest python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
 deps:
 	$(Q)tests/install-packages $(RUN_PACKAGES)
@@ -137,10 +138,11 @@ check:
 tests: $(UNIT_TESTS) $(CONTRACT_TESTS)
 unit: $(UNIT_TESTS)
 	@tests/run-tap $^
+ON_SWIFT = 'tests/with-swift $(B)/tests/contract/s3_store_test'
 contract: $(CONTRACT_TESTS)
-	@tests/with-servers tests/run-tap $^
+	@tests/with-servers tests/run-tap $^ $(ON_SWIFT)
 unit-and-contract: $(UNIT_TESTS) $(CONTRACT_TESTS)
-	@tests/with-servers tests/run-tap $^
+	@tests/with-servers tests/run-tap $^ $(ON_SWIFT)
 asan:
 	@$(MAKE) VARIANT=asan unit-and-contract
 system: stage

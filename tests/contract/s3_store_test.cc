@@ -1,6 +1,7 @@
 // s3_store_test.cc — the suite of every BlobStore against a real S3 store, and what only S3 promises.
 //
-// Needs    runs when S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are set; tests/servers/ceph-s3 prints them.
+// Needs    runs when S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are set; tests/servers/ceph-s3 and swift-s3
+//          print them. S3_STRICT_REGION: the store looks at the region in a signature (Swift does, Ceph does not).
 #include <curl/curl.h>
 
 #include <chrono>
@@ -8,6 +9,7 @@
 #include <string>
 
 #include "storage/s3.h"
+#include "storage/s3_errors.h"
 #include "store_suite.h"
 
 using namespace cloakroom;         // NOLINT: a test
@@ -23,6 +25,10 @@ const SystemClock kClock;
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
+}
+
+bool is_strict() {
+  return !environment("S3_STRICT_REGION").empty();
 }
 
 S3Options s3_options() {
@@ -146,7 +152,7 @@ void a_presigned_path_with_the_host_is_the_presigned_url() {
 
 void a_missing_bucket_is_not_ready_and_is_made_by_prepare() {
   S3Options options = s3_options();
-  options.region = "eu-north-7";  // Ceph knows no such place: creation is repeated without it
+  if (!is_strict()) options.region = "eu-north-7";  // Ceph knows no such place: creation is repeated without it
   const std::unique_ptr<S3Store> store = make_s3(options);
   CHECK_ERR(store->ready(), Errc::kStore);
   StringSink sink;
@@ -169,6 +175,30 @@ void a_wrong_secret_is_a_lasting_store_error() {
   CHECK_ERR(store->ready(), Errc::kStore);
 }
 
+// By hand, below the client: what the refusal itself is, and what our error makes of it.
+void a_strict_store_refuses_another_region_and_names_its_own() {
+  if (!is_strict()) return;  // Ceph takes any
+  const S3Options& o = S3Place::options();
+  const Credentials credentials{o.access_key_id, o.secret_access_key, ""};
+  SigningKeyCache keys;
+  const SigningContext context{credentials, "eu-north-7", keys};
+  const std::string path = "/" + o.bucket + "/region.txt";
+  HttpCall call{.method = "PUT", .url = o.endpoint + path, .headers = {{"Host", S3Place::store().host()}}};
+  const SignInput input{"PUT", path, "", call.headers, kEmptyPayloadHash, kClock.now()};
+  const StoreHeaders added = CHECK_OK(sign_headers(input, context));
+  call.headers.insert(call.headers.end(), added.begin(), added.end());
+  CurlClient curl(std::chrono::seconds(3));
+  const HttpAnswer answer = CHECK_OK(curl.perform(call));
+  CHECK_EQ(s3_error("PUT", answer).detail,
+           "store answered 400 AuthorizationHeaderMalformed to PUT: the bucket is in region 'us-east-1'");
+  CHECK(!s3_error("PUT", answer).retryable);
+
+  const StoreHeaders host{{"Host", S3Place::store().host()}};
+  const SignInput get{"GET", path, "", host, kUnsignedPayload, kClock.now()};
+  const std::string query = CHECK_OK(presign_query(get, context, std::chrono::seconds(60)));
+  CHECK_EQ(fetch(o.endpoint + path + "?" + query).status, 400);
+}
+
 void a_refused_large_upload_says_why_and_the_next_call_works() {
   S3Options options = S3Place::options();
   options.access_key_id = "nobody";
@@ -177,7 +207,8 @@ void a_refused_large_upload_says_why_and_the_next_call_works() {
   const auto put = store->put(fresh_key(), file.whole(), text_meta());
   CHECK(!put);
   CHECK_EQ(put.error().code, Errc::kStore);
-  CHECK_EQ(put.error().detail, "store answered 403 InvalidAccessKeyId to PUT");
+  CHECK_EQ(put.error().detail, is_strict() ? "store answered 403 SignatureDoesNotMatch to PUT"  // what Swift calls it
+                                           : "store answered 403 InvalidAccessKeyId to PUT");
   CHECK_ERR(store->head(fresh_key()), Errc::kStore);
 }
 
@@ -208,6 +239,7 @@ int main() {
       CASE(a_presigned_path_with_the_host_is_the_presigned_url),
       CASE(a_missing_bucket_is_not_ready_and_is_made_by_prepare),
       CASE(a_wrong_secret_is_a_lasting_store_error),
+      CASE(a_strict_store_refuses_another_region_and_names_its_own),
       CASE(a_refused_large_upload_says_why_and_the_next_call_works),
       CASE(a_dead_endpoint_is_a_passing_store_error_within_5_seconds),
   };
