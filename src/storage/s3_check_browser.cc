@@ -77,7 +77,7 @@ Status set_cors(S3Probe& probe) {
 std::string cors_remedy(const S3Probe& probe) {
   if (probe.profile().provider == S3Provider::kMinio) return "set MINIO_API_CORS_ALLOW_ORIGIN on the MinIO server";
   if (probe.profile().provider == S3Provider::kSwift) {
-    return "set cors_preflight_allow_origin and allowed headers in the Swift proxy's s3api";
+    return "set cors_preflight_allow_origin in [filter:s3api] of the Swift proxy; its CORS rules are the cluster's";
   }
   return probe.wanted().fix ? "set the bucket's CORS rules by the store's own tools" : "run this with --fix";
 }

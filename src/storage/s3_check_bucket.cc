@@ -5,6 +5,7 @@
 #include "storage/s3_check.h"
 #include "storage/s3_correction.h"
 #include "storage/s3_errors.h"
+#include "storage/s3_xml.h"
 #include "storage/s3_xml_rules.h"
 
 namespace cloakroom::s3_check {
@@ -141,14 +142,16 @@ Finding lifecycle(S3Probe& probe) {
   const std::string remedy =
       "run this with --fix, or add the rule AbortIncompleteMultipartUpload by the store's own tools";
   const auto now = probe.store().call({.method = "GET", .query = "lifecycle="});
-  const bool has_rules = succeeded(now);
+  // Swift answers with a listing of the bucket: it does not know the word.
+  const auto root = succeeded(now) ? xml_root(now->body) : Result<std::string>(std::string());
+  const bool has_rules = root && *root == "LifecycleConfiguration";
   if (has_rules && has_abort_rule(now->body, probe.wanted().key_prefix))
     return good("unfinished multipart uploads are removed by the bucket's lifecycle");
   const std::string code = now ? s3_error_code(*now) : "";
   const bool supported = has_rules || one_of(code, {"NoSuchLifecycleConfiguration", "NoSuchLifecycle"});
   if (!now || !supported) {
     const Comparison comparison{"a lifecycle rule for unfinished uploads", probe.profile().lifecycle_abort, false,
-                                told("GET", now)};
+                                succeeded(now) ? "it answered with something else" : told("GET", now)};
     return compared(probe, comparison);
   }
   if (!probe.wanted().fix) {

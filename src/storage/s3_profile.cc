@@ -198,7 +198,7 @@ constexpr std::array kProfiles{
               .equal_parts = false,
               .post_policy = Fact::kNo,
               .cors_api = Fact::kNo,         // cors_preflight_allow_origin for the whole cluster
-              .lifecycle_abort = Fact::kNo,  // 501
+              .lifecycle_abort = Fact::kNo,  // a listing instead
               .conditional_put = Fact::kNo,  // 501
               .response_overrides = Fact::kYes,
               .delete_keeps_bytes = Fact::kNo},

@@ -3,6 +3,7 @@ import http.client
 import http.server
 import json
 import os
+import random
 import signal
 import subprocess
 import threading
@@ -12,6 +13,7 @@ from email.utils import formatdate
 import pytest
 
 from processes import as_user, free_port, own
+from servers import run_script
 
 ORIGINS = "http://chat.example.com,http://127.0.0.1:8080"
 
@@ -310,3 +312,37 @@ def test_a_key_without_the_right_to_list_still_stores(ready):
         found = findings(ready, code=0, S3_ENDPOINT=bent.endpoint)
     assert bad(found) == {"s3.bucket": "warning", "s3.list": "warning"}
     assert "s3:ListBucket" in found["s3.bucket"]["remedy"]
+
+
+@pytest.fixture(scope="module")
+def swift(world):
+    """OpenStack Swift: strict about regions, no POST policy, no CORS and no lifecycle of a bucket."""
+    folder = world.dir / "swift"
+    for attempt in range(3):  # a port may be taken
+        try:
+            settings = run_script("swift-s3", "start", folder, random.randrange(25000, 29990))
+            break
+        except RuntimeError:
+            if attempt == 2:
+                raise
+    yield settings
+    run_script("swift-s3", "stop", folder)
+
+
+def test_swift_does_what_its_profile_says(swift, new_stack):
+    stack = new_stack(start=False, STORAGE="s3", S3_BUCKET="checked-bucket", S3_PROVIDER="swift", **swift)
+    stack.tool("migrate")
+    for folder in ("files", "files/.body"):
+        (stack.dir / folder).mkdir()
+        own(stack.dir / folder)
+    assert bad(findings(stack, "--fix", code=0)) == {}
+    found = findings(stack, code=0)
+    assert bad(found) == {} and not any("unlike what the profile" in f["text"] for f in found.values())
+    assert "browsers get a presigned PUT" in found["s3.post_policy"]["text"]
+
+    found = findings(stack, code=1, CORS_ORIGINS=ORIGINS)
+    assert bad(found) == {"s3.cors": "failure"} and "cors_preflight_allow_origin" in found["s3.cors"]["remedy"]
+    found = findings(stack, code=0, S3_REGION="eu-west-1")
+    assert bad(found) == {"s3.region": "warning"} and found["s3.region"]["remedy"] == "set S3_REGION=us-east-1"
+    wrong = findings(stack, code=0, S3_PROVIDER="ceph")
+    assert wrong["s3.post_policy"]["verdict"] == "warning" and "S3_PROVIDER" in wrong["s3.post_policy"]["remedy"]
