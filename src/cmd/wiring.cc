@@ -80,7 +80,8 @@ S3Options s3_options(const S3Config& s3) {
           .secret_access_key = s3.secret_access_key,
           .session_token = s3.session_token,
           .credentials = credential_source(s3),
-          .addressing = s3_addressing(profile, addressing, s3.bucket)};
+          .addressing = s3_addressing(profile, addressing, s3.bucket),
+          .parts = {.min_part_bytes = profile.min_part_bytes, .max_parts = profile.max_parts}};
 }
 
 Result<StoreSet> make_stores(const Config& config, const Clock& clock) {
