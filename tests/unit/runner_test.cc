@@ -139,6 +139,7 @@ struct FakeStore : BlobStore {
   Result<Sha256Digest> put(const ObjectKey&, const FileRange&, const ObjectMeta&) override { return Error{}; }
   Result<ObjectInfo> head(const ObjectKey&) override { return Error{}; }
   Status get(const ObjectKey&, const ByteRange&, ByteSink&) override { return Error{}; }
+  Status copy(const ObjectKey&, const ObjectKey&, const ObjectMeta&) override { return Error{}; }
   Status remove(const ObjectKey& key) override {
     removed.push_back(key.str());
     return key.str() == failing ? Status(Error{Errc::kStore, "failing"}) : Status(Ok{});
