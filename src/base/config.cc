@@ -1,8 +1,6 @@
 // config.cc — reads, checks and describes the settings; the one place that reads the environment.
 #include "base/config.h"
 
-#include <fcntl.h>
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,15 +8,15 @@
 #include <cstdlib>
 #include <limits>
 
-#include "base/config_public.h"
 #include "base/config_credentials.h"
+#include "base/config_public.h"
+#include "base/config_reader.h"
 #include "base/encode.h"
 #include "base/file.h"
 
 namespace cloakroom {
 namespace {
 
-constexpr std::uint64_t kMostBytes = 1ULL << 46;       // 64 TiB: nginx and we can still multiply it
 constexpr std::uint64_t kMostS3Bytes = 5000ULL << 30;  // 1000 parts, as any store takes, of 5 GiB
 constexpr std::uint64_t kMostPartBytes = 5ULL << 30;
 constexpr std::uint64_t kLeastPartBytes = 5ULL << 20;  // of a multipart upload
@@ -36,120 +34,6 @@ constexpr std::array kEndings{
     KnownEnding{"zip", "application/zip"},  KnownEnding{"mp4", "video/mp4"},   KnownEnding{"webm", "video/webm"},
     KnownEnding{"mov", "video/quicktime"},  KnownEnding{"mp3", "audio/mpeg"},  KnownEnding{"ogg", "audio/ogg"},
     KnownEnding{"json", "application/json"}};
-
-char ascii_upper(char c) {
-  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-}
-
-std::vector<std::string_view> split(std::string_view text, char by) {
-  std::vector<std::string_view> parts;
-  while (true) {
-    const std::size_t end = text.find(by);
-    std::string_view part = text.substr(0, end);
-    while (part.starts_with(' ')) part.remove_prefix(1);
-    while (part.ends_with(' ')) part.remove_suffix(1);
-    if (!part.empty()) parts.push_back(part);
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
-
-const Setting& setting(std::string_view name) {
-  const auto settings = all_settings();
-  const auto found = std::find_if(settings.begin(), settings.end(), [&](const Setting& s) { return s.name == name; });
-  if (found == settings.end()) BUG("a setting that is not in the table");
-  return *found;
-}
-
-struct Raw {
-  std::string value;
-  std::string source;  // the variable it came from; "default"
-};
-
-// Reads settings one by one and collects every problem, so that a sysadmin sees them all at once.
-class Reader {
- public:
-  explicit Reader(const EnvLookup& env) : env_(env) {}
-
-  Raw raw(std::string_view name) {
-    const Setting& s = setting(name);
-    std::vector<std::string_view> names{name};
-    for (const std::string_view alias : split(s.aliases, ' ')) names.push_back(alias);
-    for (const std::string_view candidate : names) {
-      if (auto value = env_(candidate); value && !value->empty()) return {*value, std::string(candidate)};
-      const std::string from_file = std::string(candidate) + "_FILE";
-      if (const auto path = env_(from_file); path && !path->empty()) {
-        auto value = read_value(*path);
-        if (value) return {*value, from_file};
-        problem(from_file, value.error().detail);
-        return {"", from_file};
-      }
-    }
-    return {std::string(s.default_value), "default"};
-  }
-
-  std::string text(std::string_view name) {
-    std::string value = raw(name).value;
-    if (name != "JWT_PUBLIC_KEY" && has_control(value)) problem(name, "control characters are not allowed");
-    return value;
-  }
-
-  std::string one_of(std::string_view name, std::string_view choices) {
-    std::string value = text(name);
-    const auto allowed = split(choices, ' ');
-    if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
-      problem(name, fmt::format("'{}' is not one of: {}", value, choices));
-    }
-    return value;
-  }
-
-  std::uint64_t number(std::string_view name, std::uint64_t least, std::uint64_t most) {
-    const std::string value = text(name);
-    const auto parsed = parse_u64(value);
-    if (!parsed || *parsed < least || *parsed > most) {
-      problem(name, fmt::format("'{}' is not a whole number from {} to {}", value, least, most));
-      return least;
-    }
-    return *parsed;
-  }
-
-  std::uint64_t bytes(std::string_view name) {
-    const Raw from = raw(name);
-    std::string digits = from.value;
-    unsigned shift = from.source.starts_with("MAX_UPLOAD_SIZE_MB") ? 20 : 0;
-    if (!digits.empty()) {
-      const std::size_t unit = std::string_view("KMGT").find(ascii_upper(digits.back()));
-      if (unit != std::string_view::npos && shift == 0) {
-        shift = 10 * (static_cast<unsigned>(unit) + 1);
-        digits.pop_back();
-      }
-    }
-    const auto parsed = parse_u64(digits);
-    if (!parsed || *parsed == 0 || *parsed > (kMostBytes >> shift)) {
-      problem(from.source == "default" ? name : from.source,
-              fmt::format("'{}' is not a size such as 10485760 or 10M", from.value));
-      return 1;
-    }
-    return *parsed << shift;
-  }
-
-  void problem(std::string_view name, std::string_view what) { problems_ += fmt::format("{}: {}\n", name, what); }
-  std::optional<std::string> home() const { return env_("HOME"); }  // of the user, not a setting of ours
-  const std::string& problems() const { return problems_; }
-
- private:
-  static Result<std::string> read_value(const std::string& path) {
-    TRY_ASSIGN(const UniqueFd fd, open_file(path, O_RDONLY));
-    std::string value(65536, '\0');
-    TRY_ASSIGN(const std::size_t size, read_at(fd.get(), std::as_writable_bytes(std::span(value)), 0));
-    value.resize(size);
-    if (value.ends_with('\n')) value.pop_back();
-    return value;
-  }
-
-  const EnvLookup& env_;
-  std::string problems_;
-};
 
 bool is_word(std::string_view text) {
   return !text.empty() && text.size() <= 63 && std::all_of(text.begin(), text.end(), [](char c) {
