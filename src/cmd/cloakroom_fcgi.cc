@@ -54,7 +54,7 @@ Status listen_on(const std::string& path) {
   return Ok{};
 }
 
-int child_main(const Config& config, Sniffer& sniffer) {
+int child_main(const Config& config, Sniffer& sniffer, Scoreboard& board) {
   struct sigaction action {};
   action.sa_handler = [](int) { g_stop = 1; };
   for (const int s : {SIGTERM, SIGINT}) ::sigaction(s, &action, nullptr);
@@ -62,7 +62,7 @@ int child_main(const Config& config, Sniffer& sniffer) {
   for (const int s : {SIGHUP, SIGPIPE}) ::sigaction(s, &action, nullptr);
 
   const SystemClock clock;
-  auto service = Service::make(config, clock, sniffer);
+  auto service = Service::make(config, clock, sniffer, &board);
   if (!service) {
     log(Level::kError, "child.start_failed", {{"detail", service.error().detail}});
     return kExitConfig;
@@ -160,11 +160,13 @@ int run_fastcgi(const Config& config, Sniffer& sniffer, std::vector<std::string>
   }
   const int flags = ::fcntl(STDIN_FILENO, F_GETFL);
   ::fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK);
+  const SharedScoreboard board;
   const PreforkOptions options{.workers = config.workers,
                                .shutdown_timeout = config.shutdown_timeout,
                                .program = own_path(),
                                .arguments = std::move(arguments),
-                               .child = [&] { return child_main(config, sniffer); }};
+                               .child_gone = [&](int pid) { board->s3_calls.forget(pid); },
+                               .child = [&] { return child_main(config, sniffer, *board); }};
   return run_prefork(options, old_children());
 }
 

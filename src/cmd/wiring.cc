@@ -4,6 +4,9 @@
 namespace cloakroom {
 namespace {
 
+// A store that takes or gives no byte for so long while all places are taken hangs; stores answer within it.
+constexpr std::chrono::milliseconds kStoreStillFor{2000};
+
 KeyNaming naming_of(const std::string& word) {
   if (word == "uuid-name") return KeyNaming::kUuidName;
   return word == "folder" ? KeyNaming::kFolder : KeyNaming::kFanout;
@@ -35,11 +38,18 @@ AppOptions app_options(const Config& c) {
 
 }  // namespace
 
-Result<StoreSet> make_stores(const Config& config, const Clock& clock) {
+Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboard* board) {
   StoreSet set;
   set.local =
       std::make_unique<LocalStore>(LocalOptions{.root = config.storage_path, .folders = key_folders(key_rule(config))});
   if (config.s3) {
+    if (board == nullptr) {
+      set.own_board = std::make_unique<SharedScoreboard>();
+      board = &**set.own_board;
+    }
+    set.s3_breaker = std::make_unique<Breaker>(board->s3_breaker, BreakerPolicy{}, system_breaker_tools());
+    set.s3_bulkhead = std::make_unique<Bulkhead>(board->s3_calls, most_store_calls(config.workers), kStoreStillFor,
+                                                 system_bulkhead_tools());
     const S3Config& s3 = *config.s3;
     const S3Addressing addressing = parse_s3_addressing(s3.addressing).value_or(S3Addressing::kAuto);
     TRY_ASSIGN(set.s3, S3Store::make({.endpoint = s3.endpoint,
@@ -49,9 +59,11 @@ Result<StoreSet> make_stores(const Config& config, const Clock& clock) {
                                       .access_key_id = s3.access_key_id,
                                       .secret_access_key = s3.secret_access_key,
                                       .session_token = s3.session_token,
-                                      .addressing = addressing},
+                                      .addressing = addressing,
+                                      .on_progress = [bulkhead = set.s3_bulkhead.get()] { bulkhead->moved(); }},
                                      clock));
     set.s3_retrying = std::make_unique<RetryingStore>(*set.s3, RetryPolicy{});
+    set.s3_guarded = std::make_unique<GuardedStore>(*set.s3_retrying, *set.s3_breaker, *set.s3_bulkhead);
   }
   return set;
 }
@@ -94,8 +106,9 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
       app_{app_options(config), rows_, stores_.for_new_files(config), uploads_, downloads_, identity_, clock},
       dispatcher_(app_) {}
 
-Result<std::unique_ptr<Service>> Service::make(const Config& config, const Clock& clock, Sniffer& sniffer) {
-  TRY_ASSIGN(StoreSet stores, make_stores(config, clock));
+Result<std::unique_ptr<Service>> Service::make(const Config& config, const Clock& clock, Sniffer& sniffer,
+                                               Scoreboard* board) {
+  TRY_ASSIGN(StoreSet stores, make_stores(config, clock, board));
   TRY_ASSIGN(Identity identity, make_identity(config));
   return std::unique_ptr<Service>(new Service(config, clock, sniffer, std::move(stores), std::move(identity)));
 }

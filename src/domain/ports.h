@@ -45,7 +45,8 @@ class ByteSink {
 
 // Where bytes live. Every method may be repeated with the same arguments and ends in the same state.
 // Errors   kNotFound no such object; kDiskFull; kStore the store is away or answers wrongly, retryable says whether a
-//          second try may help; kInternal a fault of this host.
+//          second try may help; kStoreAway, retryable, the store was not asked, for it would not answer now; kInternal
+//          a fault of this host.
 // Memory   no method holds more than limits::kCopyBufferBytes of an object.
 class BlobStore {
  public:
@@ -56,6 +57,8 @@ class BlobStore {
   virtual Status prepare() = 0;
   // A cheap question whether put and get would work now.
   virtual Status ready() = 0;
+  // Whether a put would be tried at all now, without asking the store: kStoreAway when a breaker would refuse it.
+  virtual Status admits() { return Ok{}; }
 
   // On success the bytes are durable under `key` and their SHA-256 is returned: they are hashed once, on the way.
   // On failure the key may or may not exist; the caller has a deletion job for it.

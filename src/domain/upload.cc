@@ -55,6 +55,7 @@ Status Uploads::store_all(const UploadRequest& request, std::span<const ObjectKe
 }
 
 Result<std::vector<Attachment>> Uploads::take(const UploadRequest& request) {
+  TRY(store_.admits());
   std::vector<Attachment> made;
   std::vector<ObjectKey> keys;
   for (const IncomingFile& file : request.files) {

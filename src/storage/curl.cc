@@ -77,6 +77,7 @@ std::string_view HttpAnswer::header(std::string_view lower_case_name) const {
 struct CurlClient::Transfer {
   const HttpCall& call;
   const Socket& socket;
+  const std::function<void()>& on_progress;
   HttpAnswer answer = {};
   std::size_t header_bytes = 0;
   std::uint64_t sent_bytes = 0;
@@ -97,7 +98,8 @@ struct CurlClient::Transfer {
   }
 };
 
-CurlClient::CurlClient(std::chrono::milliseconds connect_timeout) : connect_timeout_(connect_timeout) {
+CurlClient::CurlClient(std::chrono::milliseconds connect_timeout, std::function<void()> on_progress)
+    : connect_timeout_(connect_timeout), on_progress_(std::move(on_progress)) {
   ensure_global_init();
   handle_.reset(curl_easy_init());
   if (!handle_) BUG("libcurl gives no handle");
@@ -127,6 +129,7 @@ std::size_t CurlClient::on_header(char* data, std::size_t size, std::size_t coun
 std::size_t CurlClient::on_body(char* data, std::size_t size, std::size_t count, void* context) noexcept {
   auto& transfer = *static_cast<Transfer*>(context);
   acknowledge_at_once(transfer.socket.fd);
+  if (transfer.on_progress) transfer.on_progress();
   const std::string_view bytes(data, size * count);
   if (transfer.to_sink()) {
     if (!transfer.accept()) return 0;
@@ -142,6 +145,7 @@ std::size_t CurlClient::on_read(char* data, std::size_t size, std::size_t count,
   const std::uint64_t left = transfer.body_size() - transfer.sent_bytes;
   const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(size * count, left));
   if (want == 0) return 0;
+  if (transfer.on_progress) transfer.on_progress();
   if (const FileRange* file = transfer.call.file; file != nullptr) {
     const std::span<std::byte> into(reinterpret_cast<std::byte*>(data), want);
     Result<std::size_t> got = read_at(file->fd, into, file->offset + transfer.sent_bytes);
@@ -266,7 +270,7 @@ Result<HttpAnswer> CurlClient::perform(const HttpCall& call) {
   add("Content-Type:");  // libcurl would call a POST a form; a type of ours comes after this and wins
   for (const StoreHeader& h : call.headers) add(h.name + ": " + h.value);
 
-  Transfer transfer{call, socket_};
+  Transfer transfer{call, socket_, on_progress_};
   configure(call, transfer, list.get());
   const CURLcode code = curl_easy_perform(handle_.get());
   if (transfer.failure) return std::move(*transfer.failure);

@@ -55,7 +55,8 @@ struct HttpCall {
 
 class CurlClient {
  public:
-  explicit CurlClient(std::chrono::milliseconds connect_timeout);
+  // `on_progress` is called whenever bytes of a body move, either way.
+  explicit CurlClient(std::chrono::milliseconds connect_timeout, std::function<void()> on_progress = {});
   CurlClient(const CurlClient&) = delete;
   CurlClient& operator=(const CurlClient&) = delete;
 
@@ -78,6 +79,7 @@ class CurlClient {
   static int on_request(void* socket, char* address, char* local, int port, int local_port) noexcept;
 
   std::chrono::milliseconds connect_timeout_;
+  std::function<void()> on_progress_;
   Socket socket_;
   char error_text_[CURL_ERROR_SIZE] = {};
   CurlEasy handle_;  // last: its end closes the connection, which tells socket_

@@ -47,7 +47,7 @@ S3Client::S3Client(const S3Options& options, const Clock& clock, Places places)
       internal_(std::move(places.internal)),
       browser_(std::move(places.browser)),
       creation_(std::move(places.creation)),
-      curl_(options.connect_timeout) {}
+      curl_(options.connect_timeout, options.on_progress) {}
 
 Result<HttpAnswer> S3Client::call(const S3Request& request) {
   const S3Location& place = request.path_style ? creation_ : internal_;

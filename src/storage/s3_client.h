@@ -31,6 +31,7 @@ struct S3Options {
   std::chrono::milliseconds connect_timeout{3000};
   std::chrono::milliseconds small_call_timeout{15000};
   std::chrono::milliseconds ready_timeout{2500};
+  std::function<void()> on_progress = {};  // called whenever bytes of a body move, either way
 };
 
 struct S3Request {
