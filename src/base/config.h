@@ -43,7 +43,8 @@ struct Config {
   std::uint64_t max_upload_bytes = 0, max_request_bytes = 0;
   std::vector<std::string> allowed_types;  // "image/png", "image/*"; empty = all
   std::optional<S3Config> s3;  // set when STORAGE=s3, and whenever S3_BUCKET is: older files may still lie there
-  std::string delivery;        // proxy | redirect | stream
+  std::string s3_fallback, node_name;  // none | local
+  std::string delivery;                // proxy | redirect | stream
   std::chrono::seconds presign_expires{};
   std::string cache_control, object_cache_control;
   std::string auth;  // jwt | header | none

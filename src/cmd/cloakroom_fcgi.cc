@@ -134,6 +134,15 @@ Status prepare_store(const Config& config) {
   return done;
 }
 
+// The folders of files that are kept while the store is away.
+Status prepare_fallback(const Config& config) {
+  if (config.s3_fallback == "none") return Ok{};
+  TRY_ASSIGN(const StoreSet stores, make_stores(config, SystemClock()));
+  const Status done = stores.local->prepare();
+  if (!done) log(Level::kError, "fallback.not_prepared", {{"detail", done.error().detail}});
+  return done;
+}
+
 // Makes the bucket, as soon as the store answers. In a process of its own, for a store that hangs must not keep the
 // workers from starting; it ends with its parent.
 void prepare_bucket_aside(const Config& config) {
@@ -151,6 +160,7 @@ void prepare_bucket_aside(const Config& config) {
 int run_fastcgi(const Config& config, Sniffer& sniffer, std::vector<std::string> arguments) {
   if (config.storage == "s3") {
     prepare_bucket_aside(config);  // before libfcgi, which swallows SIGTERM
+    if (!prepare_fallback(config)) return kExitConfig;
   } else if (!prepare_store(config)) {
     return kExitConfig;  // a root folder that cannot be made is a wrong setting
   }

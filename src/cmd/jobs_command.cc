@@ -1,10 +1,11 @@
-// jobs_command.cc — `cloakroom jobs`: the runner of the job table; deletes objects whose rows are gone, sweeps
-// left-overs.
+// jobs_command.cc — `cloakroom jobs`: the runner of the job table; deletes objects whose rows are gone, moves files
+// that were kept aside, sweeps left-overs.
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <iostream>
+#include <optional>
 
 #include "base/id.h"
 #include "base/log.h"
@@ -12,12 +13,14 @@
 #include "cmd/wiring.h"
 #include "db/jobs.h"
 #include "jobs/delete_object.h"
+#include "jobs/move_object.h"
 
 namespace cloakroom {
 namespace {
 
 constexpr std::chrono::hours kLeftOverAge{24};  // no upload takes as long
 constexpr std::chrono::minutes kSweepEvery{30};
+constexpr std::chrono::seconds kLongestMoveRetry{15};  // the store is back long before a back-off of minutes is over
 
 // Readable once SIGTERM or SIGINT came; the signals are blocked, so nothing is interrupted.
 UniqueFd stop_signals() {
@@ -59,11 +62,19 @@ int run_jobs(bool once) {
   const auto stores = make_stores(*config, clock);
   if (!stores) return complain(stores.error());
   Database database(database_options(*config, "cloakroom-jobs"));
-  PgJobQueue queue(database, std::to_string(::getpid()) + "-" + random_hex(8));
+  PgJobQueue queue(database, std::to_string(::getpid()) + "-" + random_hex(8), kept_prefix_of(*config));
+  PgRows rows(database);
   Sweeper sweeper(*config);
-  const JobHandlers handlers{
+  JobHandlers handlers{
       {"delete_object", delete_object_handler([&](StoreKind kind) { return stores->all().by_kind(kind); })}};
-  Runner runner(queue, handlers, {.housekeeping = [&] { sweeper.sweep_when_due(); }});
+  std::optional<Mover> mover;
+  if (stores->s3) {
+    mover.emplace(make_mover(*config, *stores, rows, clock));
+    handlers.emplace("move_object", move_object_handler(*mover));
+  }
+  Runner runner(queue, handlers, {.longest_retry = {{"move_object", kLongestMoveRetry}}, .housekeeping = [&] {
+                                    sweeper.sweep_when_due();
+                                  }});
   if (!once) {
     log(Level::kInfo, "jobs.ready", {{"pid", ::getpid()}});
     runner.run(stop.get());

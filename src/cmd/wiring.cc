@@ -6,6 +6,8 @@ namespace {
 
 // A store that takes or gives no byte for so long while all places are taken hangs; stores answer within it.
 constexpr std::chrono::milliseconds kStoreStillFor{2000};
+// Whoever read a row before its object was moved has opened the old one by then.
+constexpr std::chrono::seconds kMoveLinger{10};
 
 KeyNaming naming_of(const std::string& word) {
   if (word == "uuid-name") return KeyNaming::kUuidName;
@@ -19,6 +21,19 @@ Delivery delivery_of(const std::string& word) {
 
 KeyRule key_rule(const Config& c) {
   return {c.key_prefix, naming_of(c.key_naming)};
+}
+
+bool keeps_aside(const Config& c) {
+  return c.storage == "s3" && c.s3_fallback == "local";
+}
+
+KeyRule kept_key_rule(const Config& c) {
+  return {kept_prefix_of(c) + c.key_prefix, naming_of(c.key_naming)};
+}
+
+Fallback fallback_of(const Config& c, const StoreSet& stores) {
+  if (!keeps_aside(c)) return {};
+  return {stores.local.get(), kept_key_rule(c)};
 }
 
 UploadRules upload_rules(const Config& c) {
@@ -40,8 +55,9 @@ AppOptions app_options(const Config& c) {
 
 Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboard* board) {
   StoreSet set;
+  const KeyRule local_rule = keeps_aside(config) ? kept_key_rule(config) : key_rule(config);
   set.local =
-      std::make_unique<LocalStore>(LocalOptions{.root = config.storage_path, .folders = key_folders(key_rule(config))});
+      std::make_unique<LocalStore>(LocalOptions{.root = config.storage_path, .folders = key_folders(local_rule)});
   if (config.s3) {
     if (board == nullptr) {
       set.own_board = std::make_unique<SharedScoreboard>();
@@ -66,6 +82,22 @@ Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboar
     set.s3_guarded = std::make_unique<GuardedStore>(*set.s3_retrying, *set.s3_breaker, *set.s3_bulkhead);
   }
   return set;
+}
+
+std::string kept_prefix_of(const Config& config) {
+  return kept_prefix(config.node_name);
+}
+
+Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const Clock& clock) {
+  LocalStore* const local = stores.local.get();
+  return {rows,
+          *stores.s3_guarded,
+          [local](const ObjectKey& key) { return local->open(key); },
+          clock,
+          {.keys = key_rule(config),
+           .object_cache_control = config.object_cache_control,
+           .orphan_grace = config.orphan_grace,
+           .linger = kMoveLinger}};
 }
 
 Result<Identity> make_identity(const Config& config) {
@@ -101,9 +133,11 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
       rows_(database_),
       stores_(std::move(stores)),
       identity_(std::move(identity)),
-      uploads_(rows_, stores_.for_new_files(config), sniffer, clock, upload_rules(config)),
+      uploads_(rows_, stores_.for_new_files(config), sniffer, clock, upload_rules(config),
+               fallback_of(config, stores_)),
       downloads_(stores_.all(), {.delivery = delivery_of(config.delivery), .presign_expires = config.presign_expires}),
-      app_{app_options(config), rows_, stores_.for_new_files(config), uploads_, downloads_, identity_, clock},
+      app_{app_options(config), rows_, stores_.for_new_files(config),     uploads_, downloads_,
+           identity_,           clock, fallback_of(config, stores_).store},
       dispatcher_(app_) {}
 
 Result<std::unique_ptr<Service>> Service::make(const Config& config, const Clock& clock, Sniffer& sniffer,

@@ -11,6 +11,7 @@
 #include "db/attachments.h"
 #include "db/pg.h"
 #include "domain/download.h"
+#include "domain/move.h"
 #include "media/magic.h"
 #include "routes/app.h"
 #include "storage/guarded.h"
@@ -41,6 +42,10 @@ struct StoreSet {
 };
 // `board`: what the children of a worker share; null: a process of its own.
 Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboard* board = nullptr);
+// Moves what S3_FALLBACK=local kept, and may have kept before it was turned off. REQUIRES: stores.s3.
+Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const Clock& clock);
+// Of the keys of files that this node keeps.
+std::string kept_prefix_of(const Config& config);
 Result<Identity> make_identity(const Config& config);
 Level log_level(const Config& config);
 DatabaseOptions database_options(const Config& config, const char* program);

@@ -116,6 +116,17 @@ struct LinkRequest {
   bool by_service = false;                 // a user must be a member of the dialog and the author of the message
 };
 
+// A second copy of a row's bytes that shall become its object.
+struct ObjectSwitch {
+  Uuid id;
+  StoreKind from = StoreKind::kLocal;
+  std::string from_key;  // what the row must still name
+  StoreKind to = StoreKind::kS3;
+  std::string to_key;
+  DeletionTicket ticket;          // of the copy
+  std::chrono::seconds linger{};  // then a job deletes the old object
+};
+
 // The database. One statement a call, but for link().
 // Errors   kDatabase PostgreSQL is away or refused; nothing was changed, or (plan_deletion, commit_upload) at most a
 // ticket.
@@ -131,6 +142,11 @@ class Rows {
   virtual Status hasten_deletions(std::span<const DeletionTicket> tickets) = 0;
   // The commit point: all rows appear and all tickets vanish, or neither. kConflict when a ticket is gone already.
   virtual Status commit_upload(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) = 0;
+
+  // The same for files that lie where they shall not stay: each row with a job 'move_object'.
+  virtual Status commit_kept(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) = 0;
+  // All of it or nothing. kConflict when the row names another object by now, is gone, or the ticket is.
+  virtual Status switch_object(const ObjectSwitch& change) = 0;
 
   virtual Result<std::optional<ReadableAttachment>> find(const Uuid& id, const std::optional<std::string>& user_id) = 0;
   virtual Result<std::vector<ReadableAttachment>> find_by_messages(std::span<const std::string> message_ids,

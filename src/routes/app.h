@@ -33,6 +33,7 @@ struct App {
   Downloads& downloads;
   Identity& identity;
   const Clock& clock;
+  BlobStore* fallback = nullptr;  // where they go while `store` is away; null: nowhere
 };
 
 struct Context {

@@ -32,6 +32,8 @@ class LocalStore final : public BlobStore {
   Status get(const ObjectKey& key, const ByteRange& range, ByteSink& sink) override;
   Status remove(const ObjectKey& key) override;
 
+  Result<UniqueFd> open(const ObjectKey& key);  // to read; kNotFound
+
  private:
   std::string path_of(const ObjectKey& key) const { return root_ + "/" + key.str(); }
   Result<Sha256Digest> take(const ObjectKey& key, const FileRange& bytes);

@@ -21,6 +21,7 @@ inline const std::string kServiceToken = "service-token-of-tests";
 struct ServiceOptions {
   Delivery delivery = Delivery::kProxy;
   StoreKind new_files = StoreKind::kLocal;
+  bool fallback = false;  // the local store, for files of the other
 };
 
 using Variables = std::map<std::string, std::string>;
@@ -42,7 +43,8 @@ class Service {
             .uploads = uploads,
             .downloads = downloads,
             .identity = identity,
-            .clock = clock},
+            .clock = clock,
+            .fallback = options.fallback ? &local : nullptr},
         dispatcher(app) {}
 
   Answer serve(FakeExchange& exchange) {
