@@ -1,10 +1,13 @@
 // config.cc — reads, checks and describes the settings; the one place that reads the environment.
 #include "base/config.h"
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <cstdlib>
 #include <limits>
 
@@ -39,6 +42,19 @@ bool is_word(std::string_view text) {
   return !text.empty() && text.size() <= 63 && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
   });
+}
+
+// Part of a key: what a host name may hold, and no dot in front.
+bool is_node_name(std::string_view text) {
+  std::string letters(text);
+  std::replace(letters.begin(), letters.end(), '.', '-');
+  return is_word(letters) && text[0] != '.';
+}
+
+std::string host_name() {
+  std::string name(HOST_NAME_MAX + 1, '\0');
+  if (::gethostname(name.data(), name.size()) != 0) return {};
+  return name.substr(0, std::min<std::size_t>(name.find('\0'), 63));
 }
 
 // Folders and sockets are written into nginx's configuration, where quotes, spaces and $ would need escaping.
@@ -232,6 +248,13 @@ Result<Config> read_config(const EnvLookup& env) {
   c.cors_origins = read_origins(in);
   if (c.storage == "s3" && c.max_upload_bytes > kMostS3Bytes) {
     in.problem("MAX_UPLOAD_SIZE", "is more than 5000G, the most that an S3 store takes in parts");
+  }
+  c.s3_fallback = in.one_of("S3_FALLBACK", "none local");
+  if (c.s3_fallback == "local" && c.storage != "s3") in.problem("S3_FALLBACK", "local needs STORAGE=s3");
+  c.node_name = in.text("NODE_NAME");
+  if (c.node_name.empty()) c.node_name = host_name();
+  if (!is_node_name(c.node_name)) {
+    in.problem("NODE_NAME", "must be 1 to 63 letters, digits, - _ and ., the first no dot");
   }
   c.delivery = in.one_of("DELIVERY", "proxy redirect stream");
   if (c.delivery == "redirect" && c.storage != "s3") in.problem("DELIVERY", "redirect needs STORAGE=s3");

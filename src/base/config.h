@@ -54,6 +54,7 @@ struct Config {
   std::vector<std::string> allowed_types;  // "image/png", "image/*"; empty = all
   std::optional<S3Config> s3;  // set when STORAGE=s3, and whenever S3_BUCKET is: older files may still lie there
   std::vector<std::string> cors_origins;  // "https://chat.example.com", lower case
+  std::string s3_fallback, node_name;     // none | local
   std::string delivery;                   // proxy | redirect | stream
   std::chrono::seconds presign_expires{};
   std::chrono::seconds direct_upload_expires{};

@@ -26,8 +26,9 @@ enum class Errc {
   kTooLarge,
   kUnsupportedType,
   kRangeNotSatisfiable,
-  kStore,     // the object store answered wrongly or not at all
-  kDatabase,  // PostgreSQL is away
+  kStore,      // the object store answered wrongly or not at all
+  kStoreAway,  // the object store was not asked: it would not answer now
+  kDatabase,   // PostgreSQL is away
   kDiskFull,
   kInternal,
 };

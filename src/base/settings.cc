@@ -72,6 +72,13 @@ constexpr std::array kSettings{
     Setting{"AWS_EC2_METADATA_DISABLED", "false", false, "", "`true`: the metadata service is never asked."},
     Setting{"S3_ADDRESSING", "auto", false, "",
             "`path`, `virtual`, or `auto`: virtual for AWS, Spaces and bucket names without dots, else path."},
+    Setting{"S3_FALLBACK", "none", false, "",
+            "With STORAGE=s3, while the store is away: `none` refuses uploads at once with 503; `local` keeps them in "
+            "UPLOAD_STORAGE_PATH until `cloakroom jobs` on the same node moves them to the store."},
+    Setting{"NODE_NAME", "", false, "",
+            "Name of this host among those that share the database: files kept by S3_FALLBACK=local belong to it. "
+            "Worker and job runner must have the same, and it must not change while such files are there. Default: the "
+            "host's name."},
     Setting{"R2_ACCOUNT_ID", "", false, "", "Cloudflare R2 account; makes the endpoint when S3_ENDPOINT is unset."},
     Setting{
         "CORS_ORIGINS", "", false, "",

@@ -26,7 +26,8 @@ std::optional<Config> settings_or_complain() {
 
 int complain(const Error& error) {
   std::cerr << "cloakroom: " << error.detail << "\n";
-  return error.code == Errc::kDatabase || error.code == Errc::kStore ? kExitTryLater : kExitProblems;
+  return error.code == Errc::kDatabase || error.code == Errc::kStore || error.code == Errc::kStoreAway ? kExitTryLater
+                                                                                                       : kExitProblems;
 }
 
 std::string share_folder() {

@@ -54,7 +54,7 @@ Status listen_on(const std::string& path) {
   return Ok{};
 }
 
-int child_main(const Config& config, Sniffer& sniffer) {
+int child_main(const Config& config, Sniffer& sniffer, Scoreboard& board) {
   struct sigaction action {};
   action.sa_handler = [](int) { g_stop = 1; };
   for (const int s : {SIGTERM, SIGINT}) ::sigaction(s, &action, nullptr);
@@ -62,7 +62,7 @@ int child_main(const Config& config, Sniffer& sniffer) {
   for (const int s : {SIGHUP, SIGPIPE}) ::sigaction(s, &action, nullptr);
 
   const SystemClock clock;
-  auto service = Service::make(config, clock, sniffer);
+  auto service = Service::make(config, clock, sniffer, &board);
   if (!service) {
     log(Level::kError, "child.start_failed", {{"detail", service.error().detail}});
     return kExitConfig;
@@ -134,6 +134,15 @@ Status prepare_store(const Config& config) {
   return done;
 }
 
+// The folders of files that are kept while the store is away.
+Status prepare_fallback(const Config& config) {
+  if (config.s3_fallback == "none") return Ok{};
+  TRY_ASSIGN(const StoreSet stores, make_stores(config, SystemClock()));
+  const Status done = stores.local->prepare();
+  if (!done) log(Level::kError, "fallback.not_prepared", {{"detail", done.error().detail}});
+  return done;
+}
+
 // Makes the bucket, as soon as the store answers. In a process of its own, for a store that hangs must not keep the
 // workers from starting; it ends with its parent.
 void prepare_bucket_aside(const Config& config) {
@@ -151,6 +160,7 @@ void prepare_bucket_aside(const Config& config) {
 int run_fastcgi(const Config& config, Sniffer& sniffer, std::vector<std::string> arguments) {
   if (config.storage == "s3") {
     prepare_bucket_aside(config);  // before libfcgi, which swallows SIGTERM
+    if (!prepare_fallback(config)) return kExitConfig;
   } else if (!prepare_store(config)) {
     return kExitConfig;  // a root folder that cannot be made is a wrong setting
   }
@@ -160,11 +170,13 @@ int run_fastcgi(const Config& config, Sniffer& sniffer, std::vector<std::string>
   }
   const int flags = ::fcntl(STDIN_FILENO, F_GETFL);
   ::fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK);
+  const SharedScoreboard board;
   const PreforkOptions options{.workers = config.workers,
                                .shutdown_timeout = config.shutdown_timeout,
                                .program = own_path(),
                                .arguments = std::move(arguments),
-                               .child = [&] { return child_main(config, sniffer); }};
+                               .child_gone = [&](int pid) { board->s3_calls.forget(pid); },
+                               .child = [&] { return child_main(config, sniffer, *board); }};
   return run_prefork(options, old_children());
 }
 

@@ -1,11 +1,12 @@
-// jobs_command.cc — `cloakroom jobs`: the runner of the job table; deletes objects whose rows are gone, sweeps
-// left-overs.
+// jobs_command.cc — `cloakroom jobs`: the runner of the job table; deletes objects whose rows are gone, moves files
+// that were kept aside, sweeps left-overs.
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <iostream>
+#include <optional>
 
 #include "base/id.h"
 #include "base/log.h"
@@ -15,6 +16,7 @@
 #include "db/jobs.h"
 #include "jobs/abort_multipart.h"
 #include "jobs/delete_object.h"
+#include "jobs/move_object.h"
 #include "jobs/purge_cache.h"
 #include "storage/s3_leftovers.h"
 
@@ -25,6 +27,7 @@ constexpr std::chrono::hours kLeftOverAge{24};  // no body file is written for a
 constexpr std::chrono::hours kUploadAge{1};  // and no upload to the store takes as long, nor longer than ORPHAN_GRACE
 constexpr std::chrono::minutes kSweepEvery{30};
 constexpr std::chrono::minutes kTicketsEvery{1};
+constexpr std::chrono::seconds kLongestMoveRetry{15};  // the store is back long before a back-off of minutes is over
 
 // Readable once SIGTERM or SIGINT came; the signals are blocked, so nothing is interrupted.
 UniqueFd stop_signals() {
@@ -118,11 +121,17 @@ int run_jobs(bool once) {
   const auto stores = make_stores(*config, clock);
   if (!stores) return complain(stores.error());
   Database database(database_options(*config, "cloakroom-jobs"));
-  PgJobQueue queue(database, std::to_string(::getpid()) + "-" + random_hex(8));
+  PgJobQueue queue(database, std::to_string(::getpid()) + "-" + random_hex(8), kept_prefix_of(*config));
+  PgRows rows(database);
   Sweeper sweeper(*config, *stores, std::nullopt);
   PgDirectUploads direct_rows(database);
   TicketSweeper tickets(direct_rows, config->orphan_grace);
-  const JobHandlers handlers{{"abort_multipart", abort_multipart_handler(stores->s3_direct.get())}};
+  JobHandlers handlers{{"abort_multipart", abort_multipart_handler(stores->s3_direct.get())}};
+  std::optional<Mover> mover;
+  if (stores->s3) {
+    mover.emplace(make_mover(*config, *stores, rows, clock));
+    handlers.emplace("move_object", move_object_handler(*mover));
+  }
   const JobGroupHandlers together{
       {"delete_object", delete_objects_handler([&](StoreKind kind) { return stores->all().by_kind(kind); })}};
   PgDeletions deletions(database);
@@ -133,7 +142,9 @@ int run_jobs(bool once) {
     tickets.sweep_when_due();
     if (purger) purger->purge();
   };
-  Runner runner(queue, handlers, {.together = together, .housekeeping = housekeeping});
+  Runner runner(
+      queue, handlers,
+      {.longest_retry = {{"move_object", kLongestMoveRetry}}, .together = together, .housekeeping = housekeeping});
   if (!once) {
     log(Level::kInfo, "jobs.ready", {{"pid", ::getpid()}});
     runner.run(stop.get());

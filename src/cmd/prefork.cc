@@ -84,6 +84,7 @@ class Parent {
     int status = 0;
     for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
       draining_.erase(pid);
+      if (options_.child_gone) options_.child_gone(pid);
       const auto found = children_.find(pid);
       if (found == children_.end()) continue;
       const auto lived = Clock::now() - found->second;

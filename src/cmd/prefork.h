@@ -18,9 +18,10 @@ namespace cloakroom {
 struct PreforkOptions {
   unsigned workers = 1;
   std::chrono::seconds shutdown_timeout{90};
-  std::string program;                 // path of this executable, for a roll
-  std::vector<std::string> arguments;  // argv[1..], for a roll
-  std::function<int()> child;          // returns the child's exit code; called with all signals of the parent blocked
+  std::string program;                       // path of this executable, for a roll
+  std::vector<std::string> arguments;        // argv[1..], for a roll
+  std::function<void(int)> child_gone = {};  // in the parent, with the pid of a child that was reaped; may be empty
+  std::function<int()> child;  // returns the child's exit code; called with all signals of the parent blocked
 };
 
 inline constexpr const char* kOldChildrenVariable = "CLOAKROOM_OLD_CHILDREN";  // set by a roll for its successor

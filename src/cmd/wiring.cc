@@ -8,6 +8,11 @@
 namespace cloakroom {
 namespace {
 
+// A store that takes or gives no byte for so long while all places are taken hangs; stores answer within it.
+constexpr std::chrono::milliseconds kStoreStillFor{2000};
+// Whoever read a row before its object was moved has opened the old one by then.
+constexpr std::chrono::seconds kMoveLinger{10};
+
 KeyNaming naming_of(const std::string& word) {
   if (word == "uuid-name") return KeyNaming::kUuidName;
   return word == "folder" ? KeyNaming::kFolder : KeyNaming::kFanout;
@@ -22,16 +27,31 @@ KeyRule key_rule(const Config& c) {
   return {c.key_prefix, naming_of(c.key_naming)};
 }
 
+bool keeps_aside(const Config& c) {
+  return c.storage == "s3" && c.s3_fallback == "local";
+}
+
+KeyRule kept_key_rule(const Config& c) {
+  return {kept_prefix_of(c) + c.key_prefix, naming_of(c.key_naming)};
+}
+
+Fallback fallback_of(const Config& c, const StoreSet& stores) {
+  if (!keeps_aside(c)) return {};
+  return {stores.local.get(), kept_key_rule(c)};
+}
+
+StoredHeaders stored_headers(const Attachment& attachment) {
+  FileHeaders headers = file_headers(attachment, false);
+  return {std::move(headers.content_type), std::move(headers.disposition)};
+}
+
 UploadRules upload_rules(const Config& c) {
   return {.keys = key_rule(c),
           .max_file_bytes = c.max_upload_bytes,
           .allowed_types = c.allowed_types,
           .object_cache_control = c.object_cache_control,
           .orphan_grace = c.orphan_grace,
-          .stored_headers = [](const Attachment& a) {
-            FileHeaders headers = file_headers(a, false);
-            return StoredHeaders{std::move(headers.content_type), std::move(headers.disposition)};
-          }};
+          .stored_headers = stored_headers};
 }
 
 DirectRules direct_rules(const Config& c) {
@@ -84,18 +104,46 @@ S3Options s3_options(const S3Config& s3) {
           .parts = {.min_part_bytes = profile.min_part_bytes, .max_parts = profile.max_parts}};
 }
 
-Result<StoreSet> make_stores(const Config& config, const Clock& clock) {
+Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboard* board) {
   StoreSet set;
+  const KeyRule local_rule = keeps_aside(config) ? kept_key_rule(config) : key_rule(config);
   set.local =
-      std::make_unique<LocalStore>(LocalOptions{.root = config.storage_path, .folders = key_folders(key_rule(config))});
+      std::make_unique<LocalStore>(LocalOptions{.root = config.storage_path, .folders = key_folders(local_rule)});
   if (config.s3) {
-    TRY_ASSIGN(set.s3, S3Store::make(s3_options(*config.s3), clock));
+    if (board == nullptr) {
+      set.own_board = std::make_unique<SharedScoreboard>();
+      board = &**set.own_board;
+    }
+    set.s3_breaker = std::make_unique<Breaker>(board->s3_breaker, BreakerPolicy{}, system_breaker_tools());
+    set.s3_bulkhead = std::make_unique<Bulkhead>(board->s3_calls, most_store_calls(config.workers), kStoreStillFor,
+                                                 system_bulkhead_tools());
+    S3Options options = s3_options(*config.s3);
+    options.on_progress = [bulkhead = set.s3_bulkhead.get()] { bulkhead->moved(); };
+    TRY_ASSIGN(set.s3, S3Store::make(options, clock));
     set.s3_retrying = std::make_unique<RetryingStore>(*set.s3, RetryPolicy{});
+    set.s3_guarded = std::make_unique<GuardedStore>(*set.s3_retrying, *set.s3_breaker, *set.s3_bulkhead);
     const bool takes_forms = profile_of(*config.s3).post_policy == Fact::kYes;
     set.s3_direct =
         std::make_unique<S3DirectStore>(set.s3->client(), takes_forms ? DirectMethod::kPost : DirectMethod::kPut);
   }
   return set;
+}
+
+std::string kept_prefix_of(const Config& config) {
+  return kept_prefix(config.node_name);
+}
+
+Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const Clock& clock) {
+  LocalStore* const local = stores.local.get();
+  return {rows,
+          *stores.s3_guarded,
+          [local](const ObjectKey& key) { return local->open(key); },
+          clock,
+          {.keys = key_rule(config),
+           .object_cache_control = config.object_cache_control,
+           .orphan_grace = config.orphan_grace,
+           .linger = kMoveLinger,
+           .stored_headers = stored_headers}};
 }
 
 Result<Identity> make_identity(const Config& config) {
@@ -131,22 +179,31 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
       rows_(database_),
       stores_(std::move(stores)),
       identity_(std::move(identity)),
-      uploads_(rows_, stores_.for_new_files(config), sniffer, clock, upload_rules(config)),
+      uploads_(rows_, stores_.for_new_files(config), sniffer, clock, upload_rules(config),
+               fallback_of(config, stores_)),
       downloads_(stores_.all(), {.delivery = delivery_of(config.delivery),
                                  .presign_expires = config.presign_expires,
                                  .cdn_url = config.cdn_url}),
       direct_rows_(database_),
-      app_{app_options(config), rows_, stores_.for_new_files(config), uploads_, downloads_, identity_, clock},
+      app_{.options = app_options(config),
+           .rows = rows_,
+           .store = stores_.for_new_files(config),
+           .uploads = uploads_,
+           .downloads = downloads_,
+           .identity = identity_,
+           .clock = clock,
+           .fallback = fallback_of(config, stores_).store},
       dispatcher_(app_) {
   if (config.storage != "s3") return;
   direct_uploads_.emplace(
-      DirectUploads::Parts{rows_, direct_rows_, *stores_.s3_retrying, *stores_.s3_direct, sniffer, clock},
+      DirectUploads::Parts{rows_, direct_rows_, *stores_.s3_guarded, *stores_.s3_direct, sniffer, clock},
       upload_rules(config), direct_rules(config));
   app_.direct_uploads = &*direct_uploads_;
 }
 
-Result<std::unique_ptr<Service>> Service::make(const Config& config, const Clock& clock, Sniffer& sniffer) {
-  TRY_ASSIGN(StoreSet stores, make_stores(config, clock));
+Result<std::unique_ptr<Service>> Service::make(const Config& config, const Clock& clock, Sniffer& sniffer,
+                                               Scoreboard* board) {
+  TRY_ASSIGN(StoreSet stores, make_stores(config, clock, board));
   TRY_ASSIGN(Identity identity, make_identity(config));
   return std::unique_ptr<Service>(new Service(config, clock, sniffer, std::move(stores), std::move(identity)));
 }

@@ -7,12 +7,15 @@
 
 #include "base/config.h"
 #include "base/log.h"
+#include "base/scoreboard.h"
 #include "db/attachments.h"
 #include "db/direct_uploads.h"
 #include "db/pg.h"
 #include "domain/download.h"
+#include "domain/move.h"
 #include "media/magic.h"
 #include "routes/app.h"
+#include "storage/guarded.h"
 #include "storage/local.h"
 #include "storage/retry.h"
 #include "storage/s3.h"
@@ -31,17 +34,26 @@ struct StoreSet {
   std::unique_ptr<S3Store> s3;  // null when S3 is not configured
   std::unique_ptr<RetryingStore> s3_retrying;
   std::unique_ptr<S3DirectStore> s3_direct;
+  std::unique_ptr<SharedScoreboard> own_board;  // of a process that shares with nobody
+  std::unique_ptr<Breaker> s3_breaker;
+  std::unique_ptr<Bulkhead> s3_bulkhead;
+  std::unique_ptr<GuardedStore> s3_guarded;  // what everybody uses
 
-  Stores all() const { return {local.get(), s3_retrying.get(), s3.get()}; }
+  Stores all() const { return {local.get(), s3_guarded.get(), s3.get()}; }
   BlobStore& for_new_files(const Config& config) const {
-    return config.storage == "s3" ? static_cast<BlobStore&>(*s3_retrying) : *local;
+    return config.storage == "s3" ? static_cast<BlobStore&>(*s3_guarded) : *local;
   }
 };
 // The row of the table for the store in the settings.
 const S3Profile& profile_of(const S3Config& s3);
 // The settings, and what its profile says where they say nothing.
 S3Options s3_options(const S3Config& s3);
-Result<StoreSet> make_stores(const Config& config, const Clock& clock);
+// `board`: what the children of a worker share; null: a process of its own.
+Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboard* board = nullptr);
+// Moves what S3_FALLBACK=local kept, and may have kept before it was turned off. REQUIRES: stores.s3.
+Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const Clock& clock);
+// Of the keys of files that this node keeps.
+std::string kept_prefix_of(const Config& config);
 Result<Identity> make_identity(const Config& config);
 Level log_level(const Config& config);
 DatabaseOptions database_options(const Config& config, const char* program);
@@ -49,7 +61,8 @@ DatabaseOptions database_options(const Config& config, const char* program);
 // Everything that answers requests.
 class Service {
  public:
-  static Result<std::unique_ptr<Service>> make(const Config& config, const Clock& clock, Sniffer& sniffer);
+  static Result<std::unique_ptr<Service>> make(const Config& config, const Clock& clock, Sniffer& sniffer,
+                                               Scoreboard* board = nullptr);
   void serve(Exchange& exchange);
 
  private:

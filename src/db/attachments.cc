@@ -73,17 +73,34 @@ constexpr Statement kNotify{"notify", "SELECT pg_notify('cloakroom_jobs', '')"};
 
 // A runner that is making a job of the ticket right now holds its row: the DELETE waits, finds it gone, and the whole
 // statement is refused. The other way round the runner skips the locked row, and later finds none.
-constexpr Statement kCommitUpload{
-    "commit_upload",
-    "WITH gone AS (DELETE FROM deletion_tickets WHERE id = ANY ($1::int8[]) RETURNING 1),"
-    " complete AS (SELECT cloakroom_refuse_unless(count(*) = cardinality($1::int8[]),"
-    " 'the upload took too long and was given up: send it again') FROM gone)"
-    " INSERT INTO attachments (id, uploader_id, dialog_id, account_id, filename, mime_type, size_bytes, sha256, store, "
-    "key,"
-    " width, height, created_at)"
-    " SELECT u.* FROM complete, unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], "
-    "$8::int8[],"
-    " $9::bytea[], $10::text[], $11::text[], $12::int4[], $13::int4[], $14::timestamptz[]) u"};
+#define CLOAKROOM_INSERT_UPLOAD                                                                                      \
+  "INSERT INTO attachments (id, uploader_id, dialog_id, account_id, filename, mime_type, size_bytes, sha256, store," \
+  " key, width, height, created_at)"                                                                                 \
+  " SELECT u.* FROM complete, unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"        \
+  " $8::int8[], $9::bytea[], $10::text[], $11::text[], $12::int4[], $13::int4[], $14::timestamptz[]) u"
+#define CLOAKROOM_TAKE_TICKETS                                                           \
+  "WITH gone AS (DELETE FROM deletion_tickets WHERE id = ANY ($1::int8[]) RETURNING 1)," \
+  " complete AS (SELECT cloakroom_refuse_unless(count(*) = cardinality($1::int8[]),"     \
+  " 'the upload took too long and was given up: send it again') FROM gone)"
+
+constexpr Statement kCommitUpload{"commit_upload", CLOAKROOM_TAKE_TICKETS " " CLOAKROOM_INSERT_UPLOAD};
+
+// The job's "key" is what makes it this node's (kClaim in jobs.cc).
+constexpr Statement kCommitKept{"commit_kept", CLOAKROOM_TAKE_TICKETS
+                                ", made AS (" CLOAKROOM_INSERT_UPLOAD
+                                " RETURNING id, store, key)"
+                                " INSERT INTO jobs (kind, payload) SELECT 'move_object',"
+                                " jsonb_build_object('id', id, 'store', store, 'key', key) FROM made"};
+
+// An UPDATE that waited for another one looks at the row anew, so of two at once the second finds another key.
+constexpr Statement kSwitchObject{
+    "switch_object",
+    "WITH gone AS (DELETE FROM deletion_tickets WHERE id = $1::int8 RETURNING 1),"
+    " moved AS (UPDATE attachments SET store = $5::text, key = $6::text FROM gone"
+    " WHERE attachments.id = $2::uuid AND store = $3::text AND key = $4::text RETURNING 1),"
+    " complete AS (SELECT cloakroom_refuse_unless(count(*) = 1, 'the attachment was changed meanwhile') FROM moved)"
+    " INSERT INTO jobs (kind, payload, run_at) SELECT 'delete_object',"
+    " jsonb_build_object('store', $3::text, 'key', $4::text), now() + $7::int8 * interval '1 second' FROM complete"};
 
 constexpr Statement kLink{"link", "SELECT " CLOAKROOM_ATTACHMENT_COLUMNS
                                   " FROM cloakroom_link($1::uuid[], $2::text, $3::text, $4::text, $5::bool) a"};
@@ -191,7 +208,8 @@ Status PgRows::hasten_deletions(std::span<const DeletionTicket> tickets) {
   return Ok{};
 }
 
-Status PgRows::commit_upload(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) {
+Status PgRows::commit(const Statement& statement, std::span<const Attachment> attachments,
+                      std::span<const DeletionTicket> tickets) {
   if (attachments.empty()) return Ok{};
   const auto column = [&](Element element, auto put) { return column_array(element, attachments, put); };
   Params params;
@@ -213,8 +231,27 @@ Status PgRows::commit_upload(std::span<const Attachment> attachments, std::span<
       .array(column(Element::kInt4, [](PgArray& out, const Attachment& a) { out.int4(a.width); }))
       .array(column(Element::kInt4, [](PgArray& out, const Attachment& a) { out.int4(a.height); }))
       .array(column(Element::kTimestamptz, [](PgArray& out, const Attachment& a) { out.time(a.created_at); }));
-  TRY_ASSIGN(const auto set, database_.run(kCommitUpload, params));
+  TRY_ASSIGN(const auto set, database_.run(statement, params));
   if (set.affected() != attachments.size()) BUG("commit_upload wrote another number of rows than it was given");
+  return Ok{};
+}
+
+Status PgRows::commit_upload(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) {
+  return commit(kCommitUpload, attachments, tickets);
+}
+
+Status PgRows::commit_kept(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) {
+  TRY(commit(kCommitKept, attachments, tickets));
+  // Best effort: a runner that sleeps finds the jobs at its next look.
+  [[maybe_unused]] const auto woken = database_.run(kNotify, Params{});
+  return Ok{};
+}
+
+Status PgRows::switch_object(const ObjectSwitch& change) {
+  Params params;
+  params.int8(change.ticket.id).uuid(change.id).text(to_string(change.from)).text(change.from_key);
+  params.text(to_string(change.to)).text(change.to_key).int8(change.linger.count());
+  TRY(database_.run(kSwitchObject, params));
   return Ok{};
 }
 

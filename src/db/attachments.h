@@ -43,6 +43,8 @@ class PgRows : public Rows {
   Status hasten_deletions(std::span<const DeletionTicket> tickets) override;
   // REQUIRES: every attachment is kUploaded. Another row with the same id or the same object: kConflict.
   Status commit_upload(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) override;
+  Status commit_kept(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) override;
+  Status switch_object(const ObjectSwitch& change) override;
   Result<std::optional<ReadableAttachment>> find(const Uuid& id, const std::optional<std::string>& user_id) override;
   // Ordered by message, then by time of upload, then by id.
   Result<std::vector<ReadableAttachment>> find_by_messages(std::span<const std::string> message_ids,
@@ -56,6 +58,9 @@ class PgRows : public Rows {
   Status replace_members(const std::string& dialog_id, std::span<const std::string> user_ids) override;
 
  private:
+  Status commit(const Statement& statement, std::span<const Attachment> attachments,
+                std::span<const DeletionTicket> tickets);
+
   Database& database_;
 };
 

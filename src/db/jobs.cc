@@ -11,6 +11,8 @@ namespace {
 constexpr Statement kClaim{"claim_jobs",
                            "WITH due AS (SELECT id FROM jobs WHERE run_at <= now()"
                            " AND (locked_until IS NULL OR locked_until < now())"
+                           " AND (coalesce(payload->>'key', '') NOT LIKE '.kept/%'"
+                           " OR starts_with(payload->>'key', $4::text))"
                            " ORDER BY priority DESC, run_at, id LIMIT $1::int8 FOR UPDATE SKIP LOCKED),"
                            " taken AS (UPDATE jobs j SET locked_until = now() + $3::int8 * interval '1 second',"
                            " locked_by = $2::text, attempts = j.attempts + 1 FROM due WHERE j.id = due.id"
@@ -67,6 +69,7 @@ Result<std::vector<Job>> PgJobQueue::claim(std::size_t most) {
   Params params;
   params.int8(static_cast<std::int64_t>(most)).text(runner_);
   params.int8(std::chrono::duration_cast<std::chrono::seconds>(kJobLease).count());
+  params.text(kept_prefix_);
   TRY_ASSIGN(const auto set, database_.run(kClaim, params));
   std::vector<Job> jobs;
   jobs.reserve(static_cast<std::size_t>(set.rows()));

@@ -2,6 +2,7 @@
 //
 // Session  LISTENs on cloakroom_jobs, again after every reconnect. The channel is the database's, not the schema's:
 //          another instance's notification costs one claim that finds nothing.
+// Node     jobs whose payload has a "key" below .kept/ (domain/fallback.h) are for the node whose disk has the file.
 #pragma once
 
 #include <string>
@@ -13,8 +14,10 @@ namespace cloakroom {
 
 class PgJobQueue : public JobQueue {
  public:
-  // `runner` names this runner in jobs.locked_by: unlike every other, living or dead.
-  PgJobQueue(Database& database, std::string runner) : database_(database), runner_(std::move(runner)) {}
+  // `runner` names this runner in jobs.locked_by: unlike every other, living or dead. `kept_prefix`: of the files on
+  // this node's disk; empty: jobs of all nodes are taken.
+  PgJobQueue(Database& database, std::string runner, std::string kept_prefix = "")
+      : database_(database), runner_(std::move(runner)), kept_prefix_(std::move(kept_prefix)) {}
 
   Result<std::vector<Job>> claim(std::size_t most) override;
   Status complete(std::span<const std::int64_t> ids) override;
@@ -27,6 +30,7 @@ class PgJobQueue : public JobQueue {
 
   Database& database_;
   std::string runner_;
+  std::string kept_prefix_;
   std::uint64_t listening_on_ = 0;  // Database::connection_number()
 };
 

@@ -239,10 +239,7 @@ Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<cons
   a.key = key.str();
   TRY_ASSIGN(const std::vector<DeletionTicket> tickets,
              p_.rows.plan_deletions(a.store, std::span(&key, 1), uploads_.orphan_grace));
-  const ObjectMeta meta{.content_type = a.mime_type,
-                        .content_disposition = {},
-                        .cache_control = uploads_.object_cache_control,
-                        .attachment_id = to_string(a.id)};
+  const ObjectMeta meta = stored_meta(a, uploads_.object_cache_control, uploads_.stored_headers);
   Status done = p_.store.copy(quarantine, key, meta);
   if (done) done = check_copy(upload, key, a);
   if (done) done = p_.tickets.commit(upload, a, tickets.front());

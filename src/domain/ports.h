@@ -45,7 +45,8 @@ class ByteSink {
 
 // Where bytes live. Every method may be repeated with the same arguments and ends in the same state.
 // Errors   kNotFound no such object; kDiskFull; kStore the store is away or answers wrongly, retryable says whether a
-//          second try may help; kInternal a fault of this host.
+//          second try may help; kStoreAway, retryable, the store was not asked, for it would not answer now; kInternal
+//          a fault of this host.
 // Memory   no method holds more than limits::kCopyBufferBytes of an object.
 class BlobStore {
  public:
@@ -56,6 +57,8 @@ class BlobStore {
   virtual Status prepare() = 0;
   // A cheap question whether put and get would work now.
   virtual Status ready() = 0;
+  // Whether a put would be tried at all now, without asking the store: kStoreAway when a breaker would refuse it.
+  virtual Status admits() { return Ok{}; }
 
   // On success the bytes are durable under `key` and their SHA-256 is returned: they are hashed once, on the way.
   // On failure the key may or may not exist; the caller has a deletion job for it.
@@ -125,6 +128,17 @@ struct LinkRequest {
   bool by_service = false;                 // a user must be a member of the dialog and the author of the message
 };
 
+// A second copy of a row's bytes that shall become its object.
+struct ObjectSwitch {
+  Uuid id;
+  StoreKind from = StoreKind::kLocal;
+  std::string from_key;  // what the row must still name
+  StoreKind to = StoreKind::kS3;
+  std::string to_key;
+  DeletionTicket ticket;          // of the copy
+  std::chrono::seconds linger{};  // then a job deletes the old object
+};
+
 // The database. One statement a call, but for link().
 // Errors   kDatabase PostgreSQL is away or refused; nothing was changed, or (plan_deletion, commit_upload) at most a
 // ticket.
@@ -140,6 +154,11 @@ class Rows {
   virtual Status hasten_deletions(std::span<const DeletionTicket> tickets) = 0;
   // The commit point: all rows appear and all tickets vanish, or neither. kConflict when a ticket is gone already.
   virtual Status commit_upload(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) = 0;
+
+  // The same for files that lie where they shall not stay: each row with a job 'move_object'.
+  virtual Status commit_kept(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) = 0;
+  // All of it or nothing. kConflict when the row names another object by now, is gone, or the ticket is.
+  virtual Status switch_object(const ObjectSwitch& change) = 0;
 
   virtual Result<std::optional<ReadableAttachment>> find(const Uuid& id, const std::optional<std::string>& user_id) = 0;
   virtual Result<std::vector<ReadableAttachment>> find_by_messages(std::span<const std::string> message_ids,

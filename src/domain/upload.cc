@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "domain/filename.h"
 
 namespace cloakroom {
@@ -37,51 +38,57 @@ Result<Attachment> Uploads::describe(const UploadRequest& request, const Incomin
   a.uploader_id = request.caller.user_id;
   a.dialog_id = request.dialog_id;
   a.size_bytes = file.bytes.size;
-  a.store = store_.kind();
   return a;
 }
 
-Status Uploads::store_all(const UploadRequest& request, std::span<const ObjectKey> keys,
+Status Uploads::store_all(const UploadRequest& request, BlobStore& store, std::span<const ObjectKey> keys,
                           std::vector<Attachment>& made) {
   for (std::size_t i = 0; i < made.size(); ++i) {
     Attachment& a = made[i];
-    StoredHeaders headers = rules_.stored_headers
-                                ? rules_.stored_headers(a)
-                                : StoredHeaders{.content_type = a.mime_type, .content_disposition = {}};
-    const ObjectMeta meta{.content_type = std::move(headers.content_type),
-                          .content_disposition = std::move(headers.content_disposition),
-                          .cache_control = rules_.object_cache_control,
-                          .attachment_id = to_string(a.id)};
-    TRY_ASSIGN(a.sha256, store_.put(keys[i], request.files[i].bytes, meta));
+    const ObjectMeta meta = stored_meta(a, rules_.object_cache_control, rules_.stored_headers);
+    TRY_ASSIGN(a.sha256, store.put(keys[i], request.files[i].bytes, meta));
   }
   return Ok{};
 }
 
+// Tickets, bytes, rows: in one place, all of it or nothing.
+Status Uploads::keep(const UploadRequest& request, const Place& place, std::vector<Attachment>& made) {
+  TRY(place.store.admits());
+  std::vector<ObjectKey> keys;
+  for (Attachment& a : made) {
+    keys.push_back(make_key(place.keys, a.id, a.filename));
+    a.store = place.store.kind();
+    a.key = keys.back().str();
+  }
+  TRY_ASSIGN(const auto tickets, rows_.plan_deletions(place.store.kind(), keys, rules_.orphan_grace));
+  Status done = store_all(request, place.store, keys, made);
+  if (done) done = place.to_be_moved ? rows_.commit_kept(made, tickets) : rows_.commit_upload(made, tickets);
+  if (done) return done;
+  // Best effort: without it the tickets fall due after the grace. A commit whose answer was lost took its tickets
+  // with it, so neither can touch a file that has its row.
+  if (done.error().code == Errc::kConflict) {
+    // a ticket's job ran while its object was still on the way, so that object has no ticket any more
+    [[maybe_unused]] const auto again = rows_.plan_deletions(place.store.kind(), keys, std::chrono::seconds(0));
+  }
+  // A store that did not answer may still finish the put: then the object is there later, and so must be its ticket.
+  if (done.error().code != Errc::kStore) {
+    [[maybe_unused]] const Status hastened = rows_.hasten_deletions(tickets);
+  }
+  return done;
+}
+
 Result<std::vector<Attachment>> Uploads::take(const UploadRequest& request) {
   std::vector<Attachment> made;
-  std::vector<ObjectKey> keys;
   for (const IncomingFile& file : request.files) {
     TRY_ASSIGN(Attachment a, describe(request, file));
-    keys.push_back(make_key(rules_.keys, a.id, a.filename));
-    a.key = keys.back().str();
     made.push_back(std::move(a));
   }
-  TRY_ASSIGN(const std::vector<DeletionTicket> tickets, rows_.plan_deletions(store_.kind(), keys, rules_.orphan_grace));
-  Status done = store_all(request, keys, made);
-  if (done) done = rows_.commit_upload(made, tickets);
-  if (!done) {
-    // Best effort: without it the tickets fall due after the grace. A commit whose answer was lost took its tickets
-    // with it, so neither can touch a file that has its row.
-    if (done.error().code == Errc::kConflict) {
-      // a ticket's job ran while its object was still on the way, so that object has no ticket any more
-      [[maybe_unused]] const auto again = rows_.plan_deletions(store_.kind(), keys, std::chrono::seconds(0));
-    }
-    // A store that did not answer may still finish the put: then the object is there later, and so must be its ticket.
-    if (done.error().code != Errc::kStore) {
-      [[maybe_unused]] const Status hastened = rows_.hasten_deletions(tickets);
-    }
-    return std::move(done).error();
+  Status kept = keep(request, {store_, rules_.keys}, made);
+  if (!kept && fallback_.store != nullptr && is_away(kept.error())) {
+    log(Level::kInfo, "upload.kept_aside", {{"files", made.size()}, {"detail", kept.error().detail}});
+    kept = keep(request, {*fallback_.store, fallback_.keys, true}, made);
   }
+  if (!kept) return std::move(kept).error();
   return made;
 }
 

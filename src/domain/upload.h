@@ -3,8 +3,9 @@
 // Order    limits, sniff, deletion tickets, bytes (hashed on the way, durable), rows. The rows are the commit point:
 // whatever
 //          fails before it leaves nothing but objects that a job deletes, also after a crash of this process or host.
-// Errors   kTooLarge, kUnsupportedType and kInvalid name the file; kStore, kDatabase, kDiskFull: nothing was kept, try
-// again.
+// Away     when the store is away and there is a fallback, the same is done there, with a job for each row that moves
+// it. Errors   kTooLarge, kUnsupportedType and kInvalid name the file; kStore, kDatabase, kDiskFull: nothing was kept,
+// try again.
 #pragma once
 
 #include <functional>
@@ -13,7 +14,9 @@
 #include <vector>
 
 #include "domain/access.h"
+#include "domain/fallback.h"
 #include "domain/ports.h"
+#include "domain/stored_meta.h"
 
 namespace cloakroom {
 
@@ -28,24 +31,24 @@ struct UploadRequest {
   std::vector<IncomingFile> files;
 };
 
-// What a store tells those who fetch an object from it: a CDN, or whoever has a signed URL that says nothing else.
-struct StoredHeaders {
-  std::string content_type, content_disposition;
-};
-
 struct UploadRules {
   KeyRule keys;
   std::uint64_t max_file_bytes = 0;
   std::vector<std::string> allowed_types;  // "image/png", "image/*"; empty = all
   std::string object_cache_control;
-  std::chrono::seconds orphan_grace{};                                  // after this an object without a row is deleted
-  std::function<StoredHeaders(const Attachment&)> stored_headers = {};  // empty: the type alone
+  std::chrono::seconds orphan_grace{};  // after this an object without a row is deleted
+  StoredHeadersOf stored_headers = {};
 };
 
 class Uploads {
  public:
-  Uploads(Rows& rows, BlobStore& store, Sniffer& sniffer, const Clock& clock, UploadRules rules)
-      : rows_(rows), store_(store), sniffer_(sniffer), clock_(clock), rules_(std::move(rules)) {}
+  Uploads(Rows& rows, BlobStore& store, Sniffer& sniffer, const Clock& clock, UploadRules rules, Fallback fallback = {})
+      : rows_(rows),
+        store_(store),
+        sniffer_(sniffer),
+        clock_(clock),
+        rules_(std::move(rules)),
+        fallback_(std::move(fallback)) {}
 
   Result<std::vector<Attachment>> take(const UploadRequest& request);
 
@@ -53,13 +56,21 @@ class Uploads {
 
  private:
   Result<Attachment> describe(const UploadRequest& request, const IncomingFile& file);
-  Status store_all(const UploadRequest& request, std::span<const ObjectKey> keys, std::vector<Attachment>& made);
+  struct Place {
+    BlobStore& store;
+    const KeyRule& keys;
+    bool to_be_moved = false;
+  };
+  Status keep(const UploadRequest& request, const Place& place, std::vector<Attachment>& made);
+  Status store_all(const UploadRequest& request, BlobStore& store, std::span<const ObjectKey> keys,
+                   std::vector<Attachment>& made);
 
   Rows& rows_;
   BlobStore& store_;
   Sniffer& sniffer_;
   const Clock& clock_;
   UploadRules rules_;
+  Fallback fallback_;
 };
 
 // Does `type` match one of the patterns? An empty list matches everything.

@@ -35,6 +35,8 @@ constexpr std::array kTable{
     Row{Errc::kRangeNotSatisfiable, 416, "range_not_satisfiable", "Range Not Satisfiable",
         "The file has no such range."},
     Row{Errc::kStore, 502, "store", "Bad Gateway", "The file store does not answer. Nothing was changed; try again."},
+    Row{Errc::kStoreAway, 503, "store_away", "Service Unavailable",
+        "The file store does not answer at the moment. Nothing was changed; try again soon."},
     Row{Errc::kDatabase, 503, "database", "Service Unavailable", "The database does not answer. Try again soon."},
     Row{Errc::kDiskFull, 507, "disk_full", "Insufficient Storage", "There is no room left. Nothing was kept."},
     Row{Errc::kInternal, 500, "internal", "Internal Server Error",
@@ -105,7 +107,8 @@ Response problem(const Error& error, std::string_view request_id) {
   r.error_detail = error.detail;
   r.add("Content-Type", "application/problem+json").add("Cache-Control", "no-store");
   if (error.code == Errc::kUnauthenticated) r.add("WWW-Authenticate", "Bearer");
-  if (error.code == Errc::kDatabase || error.code == Errc::kStore) r.add("Retry-After", "2");
+  if (error.code == Errc::kDatabase || error.code == Errc::kStore || error.code == Errc::kStoreAway)
+    r.add("Retry-After", "2");
   return r;
 }
 

@@ -94,7 +94,10 @@ Status Runner::note(const Job& job, const Status& outcome, milliseconds took) {
         {{"kind", job.kind}, {"id", job.id}, {"attempts", job.attempts}, {"ms", took.count()}});
     return Ok{};
   }
-  const auto again_in = retry_delay(job.attempts, options_.chance());
+  auto again_in = retry_delay(job.attempts, options_.chance());
+  if (const auto longest = options_.longest_retry.find(job.kind); longest != options_.longest_retry.end()) {
+    again_in = std::min(again_in, longest->second);
+  }
   log(Level::kWarning, "job.failed",
       {{"kind", job.kind},
        {"id", job.id},

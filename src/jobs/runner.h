@@ -1,8 +1,9 @@
 // runner.h — takes jobs in batches, runs the handler of each kind, and sleeps when there are none.
 //
 // Stop     when `stop_fd` becomes readable: the job in hand (or those run together) is finished, the others of the
-// batch go back untouched. Retry    a failed job comes again after 5 s, 10 s, 20 s … 40 min, plus up to half of that by
-// chance, without end: the
+//          batch go back untouched.
+// Retry    a failed job comes again after 5 s, 10 s, 20 s … 40 min (or less, see longest_retry), plus up to half of
+//          that by chance, without end: the
 //          bytes of a deleted file must not stay for ever because a store was away for long.
 // Lease    a batch that takes longer than half of kJobLease gives the rest back, so that no job has two runners.
 // Away     when the queue is away the runner tries again after 0.1 s … 5 s; what it finished meanwhile it reports then.
@@ -30,7 +31,8 @@ using JobGroupHandlers = std::map<std::string, JobGroupHandler, std::less<>>;
 
 struct RunnerOptions {
   std::size_t batch_jobs = 32;
-  std::chrono::milliseconds idle{30000};    // longest sleep without a look at the queue
+  std::chrono::milliseconds idle{30000};  // longest sleep without a look at the queue
+  std::map<std::string, std::chrono::milliseconds, std::less<>> longest_retry = {};  // by kind, where shorter
   std::function<double()> chance = {};      // 0 <= x < 1; empty: a generator of its own
   JobGroupHandlers together = {};           // asked before the handler of the kind
   std::function<void()> housekeeping = {};  // called between batches, at least every `idle`; empty: nothing

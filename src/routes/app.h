@@ -36,6 +36,7 @@ struct App {
   Identity& identity;
   const Clock& clock;
   DirectUploads* direct_uploads = nullptr;  // null where new files do not go to an S3 store
+  BlobStore* fallback = nullptr;            // where they go while `store` is away; null: nowhere
 };
 
 struct Context {

@@ -121,15 +121,28 @@ struct Render {
   }
 };
 
+// The row, if the caller may read it. A file that waits on the local disk for its move may be gone from there since the
+// row was read: then the row says by now where it is.
+Result<Attachment> readable(App& app, const Context& context, const Uuid& id) {
+  for (bool again = false;; again = true) {
+    TRY_ASSIGN(auto found, app.rows.find(id, context.caller.user_id));
+    TRY(check_read_file(app.options.visibility, context.caller, found));
+    Attachment& a = found->attachment;
+    if (again || app.fallback == nullptr || a.store != app.fallback->kind()) return std::move(a);
+    const auto key = ObjectKey::parse(a.key);
+    if (!key) return std::move(a);
+    const auto there = app.fallback->head(*key);
+    if (there || there.error().code != Errc::kNotFound) return std::move(a);
+  }
+}
+
 }  // namespace
 
 Result<Response> get_file(App& app, const Context& context) {
   const Request& request = context.request;
   const auto id = parse_uuid(context.params[0]);
   if (!id) return cloaked();
-  TRY_ASSIGN(const auto found, app.rows.find(*id, context.caller.user_id));
-  TRY(check_read_file(app.options.visibility, context.caller, found));
-  const Attachment& attachment = found->attachment;
+  TRY_ASSIGN(const Attachment attachment, readable(app, context, *id));
 
   const bool download = query_value(request.query, "download") == "1";
   const FileHeaders headers = file_headers(attachment, download);

@@ -43,7 +43,8 @@ class WebIdentityProvider final : public CredentialProvider {
     std::string endpoint;  // "https://sts.eu-west-1.amazonaws.com"
     std::chrono::milliseconds timeout{5000};
   };
-  explicit WebIdentityProvider(Options options) : options_(std::move(options)), curl_(CurlTimes{.connect = options_.timeout}) {}
+  explicit WebIdentityProvider(Options options)
+      : options_(std::move(options)), curl_(CurlTimes{.connect = options_.timeout}) {}
   std::string_view name() const override { return "the web identity"; }
   Result<std::optional<Credentials>> fetch() override;
 
@@ -59,7 +60,8 @@ class MetadataProvider final : public CredentialProvider {
     std::string endpoint;  // "http://169.254.169.254"
     std::chrono::milliseconds timeout{1000};
   };
-  explicit MetadataProvider(Options options) : options_(std::move(options)), curl_(CurlTimes{.connect = options_.timeout}) {}
+  explicit MetadataProvider(Options options)
+      : options_(std::move(options)), curl_(CurlTimes{.connect = options_.timeout}) {}
   std::string_view name() const override { return "the instance metadata service"; }
   Result<std::optional<Credentials>> fetch() override;
 

@@ -76,6 +76,7 @@ std::string_view HttpAnswer::header(std::string_view lower_case_name) const {
 struct CurlClient::Transfer {
   const HttpCall& call;
   const Socket& socket;
+  const std::function<void()>& on_progress;
   HttpAnswer answer = {};
   std::size_t header_bytes = 0;
   std::uint64_t sent_bytes = 0;
@@ -96,7 +97,8 @@ struct CurlClient::Transfer {
   }
 };
 
-CurlClient::CurlClient(const CurlTimes& times) : times_(times) {
+CurlClient::CurlClient(const CurlTimes& times, std::function<void()> on_progress)
+    : times_(times), on_progress_(std::move(on_progress)) {
   ensure_global_init();
   drop_connection();
 }
@@ -132,6 +134,7 @@ std::size_t CurlClient::on_header(char* data, std::size_t size, std::size_t coun
 std::size_t CurlClient::on_body(char* data, std::size_t size, std::size_t count, void* context) noexcept {
   auto& transfer = *static_cast<Transfer*>(context);
   acknowledge_at_once(transfer.socket.fd);
+  if (transfer.on_progress) transfer.on_progress();
   const std::string_view bytes(data, size * count);
   if (transfer.to_sink()) {
     if (!transfer.accept()) return 0;
@@ -148,6 +151,7 @@ std::size_t CurlClient::on_read(char* data, std::size_t size, std::size_t count,
   const std::uint64_t left = transfer.body_size() - transfer.sent_bytes;
   const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(size * count, left));
   if (want == 0) return 0;
+  if (transfer.on_progress) transfer.on_progress();
   if (const FileRange* file = transfer.call.file; file != nullptr) {
     const std::span<std::byte> into(reinterpret_cast<std::byte*>(data), want);
     Result<std::size_t> got = read_at(file->fd, into, file->offset + transfer.sent_bytes);
@@ -272,7 +276,7 @@ void CurlClient::begin(const HttpCall& call) {
   add("Expect:");
   add("Content-Type:");  // libcurl would call a POST a form; a type of ours comes after this and wins
   for (const StoreHeader& h : call.headers) add(h.name + ": " + h.value);
-  transfer_.reset(new Transfer{call, socket_});
+  transfer_.reset(new Transfer{call, socket_, on_progress_});
   configure(call, *transfer_, headers_.get());
 }
 

@@ -63,7 +63,8 @@ struct CurlTimes {
 
 class CurlClient {
  public:
-  explicit CurlClient(const CurlTimes& times);
+  // `on_progress` is called whenever bytes of a body move, either way.
+  explicit CurlClient(const CurlTimes& times, std::function<void()> on_progress = {});
   CurlClient(const CurlClient&) = delete;
   CurlClient& operator=(const CurlClient&) = delete;
   ~CurlClient();
@@ -93,6 +94,7 @@ class CurlClient {
   static int on_request(void* socket, char* address, char* local, int port, int local_port) noexcept;
 
   CurlTimes times_;
+  std::function<void()> on_progress_;
   Socket socket_;
   char error_text_[CURL_ERROR_SIZE] = {};
   CurlList headers_;                    // of the exchange under way

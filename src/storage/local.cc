@@ -164,6 +164,10 @@ Status LocalStore::get(const ObjectKey& key, const ByteRange& range, ByteSink& s
   return Ok{};
 }
 
+Result<UniqueFd> LocalStore::open(const ObjectKey& key) {
+  return open_file(path_of(key), O_RDONLY);
+}
+
 Status LocalStore::remove(const ObjectKey& key) {
   const std::string path = path_of(key);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errno_error("remove", key.str(), errno);

@@ -34,6 +34,8 @@ class LocalStore final : public BlobStore {
   // By link(2) where the file system can: an object is never written again, so two names may share its bytes.
   Status copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) override;
 
+  Result<UniqueFd> open(const ObjectKey& key);  // to read; kNotFound
+
  private:
   std::string path_of(const ObjectKey& key) const { return root_ + "/" + key.str(); }
   Result<Sha256Digest> take(const ObjectKey& key, const FileRange& bytes);

@@ -40,6 +40,7 @@ struct S3Options {
   std::chrono::seconds stall_timeout{30};  // a body below 1 KiB/s for so long is given up
   S3PartRules parts = {};
   std::uint64_t multipart_from_bytes = limits::kS3MultipartBytes;  // larger files go in parts
+  std::function<void()> on_progress = {};                          // called whenever bytes of a body move, either way
 };
 
 struct S3Request {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -25,6 +26,7 @@ class FakeRows final : public Rows {
   Failures failures;
   std::vector<Attachment> attachments;
   std::map<std::int64_t, Deletion> deletions;  // by ticket
+  std::vector<std::string> to_be_moved;        // keys of rows with a job 'move_object'
   std::set<std::pair<std::string, std::string>> members;
 
   Status ready() override { return failures.enter("ready"); }
@@ -58,8 +60,30 @@ class FakeRows final : public Rows {
     return Ok{};
   }
 
+  Status commit_kept(std::span<const Attachment> made, std::span<const DeletionTicket> tickets) override {
+    TRY(commit_upload(made, tickets));
+    for (const Attachment& a : made) to_be_moved.push_back(a.key);
+    return Ok{};
+  }
+
+  Status switch_object(const ObjectSwitch& change) override {
+    TRY(failures.enter("switch_object"));
+    Attachment* a = by_id(change.id);
+    if (a == nullptr || a->store != change.from || a->key != change.from_key || !deletions.contains(change.ticket.id))
+      return refuse(Errc::kConflict, "the attachment was changed meanwhile");
+    a->store = change.to;
+    a->key = change.to_key;
+    deletions.erase(change.ticket.id);
+    deletions.insert({++last_ticket_, {change.from, change.from_key, change.linger}});
+    return Ok{};
+  }
+
+  // What happens just before a find() looks.
+  std::function<void()> before_find = [] {};
+
   Result<std::optional<ReadableAttachment>> find(const Uuid& id, const std::optional<std::string>& user) override {
     TRY(failures.enter("find"));
+    before_find();
     const Attachment* found = by_id(id);
     if (found == nullptr) return std::optional<ReadableAttachment>();
     return std::optional(readable(*found, user));

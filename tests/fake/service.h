@@ -23,6 +23,7 @@ struct ServiceOptions {
   StoreKind new_files = StoreKind::kLocal;
   Visibility visibility = Visibility::kPrivate;
   std::string cdn_url = {};
+  bool fallback = false;  // the local store, for files of the other
 };
 
 using Variables = std::map<std::string, std::string>;
@@ -44,7 +45,8 @@ class Service {
             .uploads = uploads,
             .downloads = downloads,
             .identity = identity,
-            .clock = clock},
+            .clock = clock,
+            .fallback = options.fallback ? &local : nullptr},
         dispatcher(app) {}
 
   Answer serve(FakeExchange& exchange) {

@@ -213,7 +213,7 @@ def reachable(stack):
         return False
 
 
-def test_ceph_stopped_and_started_under_load_gives_502_and_loses_nothing(new_stack, ceph):
+def test_ceph_stopped_and_started_under_load_gives_502_or_503_and_loses_nothing(new_stack, ceph):
     stack = new_stack(stack={"s3": True})
     stream = new_stack(stack={"like": stack}, DELIVERY="stream")
     pids = stack.worker_children()
@@ -225,7 +225,7 @@ def test_ceph_stopped_and_started_under_load_gives_502_and_loses_nothing(new_sta
             wait_until(lambda: uploads.refused, 10, "uploads are refused")
             assert_clear(stack.get(before["url"]), 502, "store")
             assert_clear(stack.get(other["url"], headers={"Range": "bytes=0-3"}), 502, "store")
-            assert_clear(stream.get(other["url"]), 502, "store")
+            assert_clear(stream.get(other["url"]), 502, "store")  # a worker of its own: it has not given up yet
             ready = stack.get("/readyz", None)
             assert ready.status == 503
             assert ready.json() == {"status": "unavailable", "database": "ok", "store": "unavailable"}
@@ -234,8 +234,8 @@ def test_ceph_stopped_and_started_under_load_gives_502_and_loses_nothing(new_sta
         finally:
             ceph.start_gateway()
         uploads.stored(20)
-    for answer in uploads.refused:
-        assert_clear(answer, 502, "store")
+    for answer in uploads.refused:  # those that found out, and those that were spared it
+        assert_clear(answer, *((502, "store") if answer.status == 502 else (503, "store_away")))
     wait_until(stack.is_ready, 10)
     assert stack.worker_children() == pids, "a worker died of it"
     assert stack.get(before["url"]).body == b"from before"

@@ -183,6 +183,17 @@ static void a_file_for_s3_may_be_as_large_as_a_thousand_parts() {
   CHECK(names(problems(s3_with({{"MAX_UPLOAD_SIZE", "5001G"}})), "MAX_UPLOAD_SIZE"));
 }
 
+static void a_fallback_needs_s3_and_a_node_that_can_be_part_of_a_key() {
+  CHECK_EQ(read(s3_with({})).s3_fallback, "none");
+  CHECK(!read({}).node_name.empty());  // the host's
+  const Config c = read(s3_with({{"S3_FALLBACK", "local"}, {"NODE_NAME", "web-1.example_org"}}));
+  CHECK(c.s3_fallback == "local" && c.node_name == "web-1.example_org");
+  CHECK(names(problems(with({{"S3_FALLBACK", "local"}})), "S3_FALLBACK"));
+  CHECK(names(problems(with(s3_with({{"S3_FALLBACK", "disk"}}))), "S3_FALLBACK"));
+  for (const char* bad : {".", "..", ".web", "a/b", "a b", "a%", "a\n"})
+    CHECK(names(problems(with({{"NODE_NAME", bad}})), "NODE_NAME"));
+}
+
 static void sizes_are_bytes_or_have_a_unit() {
   const auto size = [](const char* text) { return read({{"MAX_UPLOAD_SIZE", text}}).max_upload_bytes; };
   CHECK_EQ(size("1"), 1u);
@@ -397,6 +408,7 @@ int main() {
       CASE(origins_are_a_list_of_urls_without_a_path),
       CASE(a_bucket_keeps_s3_readable_with_local_storage),
       CASE(a_file_for_s3_may_be_as_large_as_a_thousand_parts),
+      CASE(a_fallback_needs_s3_and_a_node_that_can_be_part_of_a_key),
       CASE(sizes_are_bytes_or_have_a_unit),
       CASE(direct_uploads_have_a_life_and_a_part_size_that_stores_take),
       CASE(a_value_can_come_from_a_file),

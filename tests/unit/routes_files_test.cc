@@ -121,6 +121,26 @@ static void a_local_file_is_handed_to_nginx_with_all_its_headers() {
   CHECK_EQ(answer.body, "");
 }
 
+// The job that moves a kept file may come between our look at the row and nginx's at the file.
+static void a_file_that_was_moved_since_its_row_was_read_is_found_by_a_second_look() {
+  Service s({.new_files = StoreKind::kS3, .fallback = true});
+  Attachment& a = s.add("kept");
+  const std::string kept = a.key;
+  int looks = 0;
+  s.rows.before_find = [&] {
+    if (++looks == 1) CHECK_OK(s.local.memory.remove(CHECK_OK(ObjectKey::parse(kept))));
+    if (looks == 2) a.store = StoreKind::kS3, a.key = "moved";
+  };
+  CHECK_EQ(s.ask("alice", "GET " + file_url(a)).header("X-Accel-Redirect"), "/_cloakroom/test/s3");
+  CHECK_EQ(looks, 2);
+  // lost for good: one more look and no more
+  Attachment& b = s.add("lost");
+  CHECK_OK(s.local.memory.remove(CHECK_OK(ObjectKey::parse(b.key))));
+  looks = 10;
+  CHECK_EQ(s.ask("alice", "GET " + file_url(b)).header("X-Accel-Redirect"), "/_cloakroom/test/file/" + b.key);
+  CHECK_EQ(looks, 12);
+}
+
 static void a_key_is_percent_encoded_once_for_nginx() {
   Service s;
   s.add().key = "dir/a b%2F\xC3\xBC?#;.jpg";
@@ -342,6 +362,7 @@ int main() {
       CASE(a_store_that_fails_during_an_upload_is_a_502_and_a_full_disk_a_507),
       CASE(nginx_may_ask_who_uploads_before_it_takes_the_body),
       CASE(a_local_file_is_handed_to_nginx_with_all_its_headers),
+      CASE(a_file_that_was_moved_since_its_row_was_read_is_found_by_a_second_look),
       CASE(a_key_is_percent_encoded_once_for_nginx),
       CASE(a_hostile_key_or_name_cannot_add_a_header),
       CASE(what_a_browser_might_run_is_saved_and_not_shown),

@@ -134,6 +134,17 @@ static void a_database_that_is_away_is_a_503_and_says_when_to_come_back() {
   CHECK_EQ(s.ask("alice", "GET " + meta_url(a)).status, 200);
 }
 
+static void with_a_fallback_a_service_without_its_store_is_ready() {
+  Service s({.new_files = StoreKind::kS3, .fallback = true});
+  s.s3.failures.fail(1, {Errc::kStore, "away", {}, true});
+  const Answer answer = s.ask("", "GET /readyz");
+  CHECK_EQ(answer.status, 200);
+  CHECK_EQ(answer.body, R"({"status":"ok","database":"ok","store":"fallback"})");
+  s.s3.failures.fail(1, {Errc::kStore, "away", {}, true});
+  s.local.failures.fail(1, {Errc::kDiskFull, "full"});
+  CHECK_EQ(s.ask("", "GET /readyz").status, 503);
+}
+
 static void ready_names_the_part_that_is_away() {
   Service s;
   CHECK_EQ(s.ask("", "GET /readyz").body, R"({"status":"ok","database":"ok","store":"ok"})");
@@ -316,6 +327,7 @@ int main() {
       CASE(a_malformed_request_is_a_400_under_nginxs_id),
       CASE(an_exception_becomes_a_500_and_the_next_request_is_answered),
       CASE(a_database_that_is_away_is_a_503_and_says_when_to_come_back),
+      CASE(with_a_fallback_a_service_without_its_store_is_ready),
       CASE(ready_names_the_part_that_is_away),
       CASE(metadata_shows_the_row_and_never_its_key),
       CASE(a_batch_holds_what_the_caller_may_read),

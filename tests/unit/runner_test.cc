@@ -94,6 +94,19 @@ void a_batch_is_completed_in_one_call_and_failures_are_not_in_it() {
   CHECK(queue.failed[0].first == 2 && queue.failed[0].second == seconds(5));
 }
 
+void a_kind_may_come_again_sooner_than_the_others() {
+  FakeQueue queue;
+  queue.due = {job(1), job(2)};
+  for (Job& one : queue.due) one.attempts = 9;
+  queue.due[1].kind = "hurried";
+  const auto fail = [](const Job&) { return Status(Error{}); };
+  Runner runner(queue, {{"test", fail}, {"hurried", fail}},
+                {.longest_retry = {{"hurried", seconds(15)}}, .chance = [] { return 0.0; }});
+  NeverStops stop;
+  CHECK_OK(runner.run_batch(stop.fd()));
+  CHECK(queue.failed[0].second == seconds(1280) && queue.failed[1].second == seconds(15));
+}
+
 void what_could_not_be_reported_is_reported_before_new_work() {
   FakeQueue queue;
   queue.due = {job(1)};
@@ -230,6 +243,7 @@ int main() {
   const CMUnitTest tests[] = {
       CASE(delays_double_from_five_seconds_to_an_hour),
       CASE(a_batch_is_completed_in_one_call_and_failures_are_not_in_it),
+      CASE(a_kind_may_come_again_sooner_than_the_others),
       CASE(what_could_not_be_reported_is_reported_before_new_work),
       CASE(a_stop_within_a_batch_releases_the_rest),
       CASE(errors_are_kept_short_and_printable),

@@ -1,0 +1,52 @@
+// move.cc — the story of a move, in its order.
+#include "domain/move.h"
+
+namespace cloakroom {
+
+Status Mover::copy_and_switch(const Attachment& row, const FileRange& bytes, const ObjectKey& to,
+                              DeletionTicket ticket) {
+  const ObjectMeta meta = stored_meta(row, rules_.object_cache_control, rules_.stored_headers);
+  TRY_ASSIGN(const Sha256Digest digest, target_.put(to, bytes, meta));
+  if (digest != row.sha256) return Error{Errc::kInternal, "cannot move: the local file is not what its row says"};
+  TRY_ASSIGN(const ObjectInfo stored, target_.head(to));
+  if (stored.size_bytes != row.size_bytes) {
+    return Error{Errc::kStore, "cannot move: the store has another size than it was sent", {}, true};
+  }
+  return rows_.switch_object({.id = row.id,
+                              .from = row.store,
+                              .from_key = row.key,
+                              .to = target_.kind(),
+                              .to_key = to.str(),
+                              .ticket = ticket,
+                              .linger = rules_.linger});
+}
+
+Status Mover::move(const Uuid& id, const ObjectKey& from) {
+  TRY_ASSIGN(const auto found, rows_.find(id, std::nullopt));
+  if (!found) return Ok{};
+  const Attachment& row = found->attachment;
+  if (row.store != StoreKind::kLocal || row.key != from.str()) return Ok{};
+  // Cheap questions first: a store that hangs would hold the runner for minutes with a put.
+  TRY(target_.admits());
+  TRY(target_.ready());
+  auto file = open_local_(from);
+  if (!file) {
+    const bool lost = file.error().code == Errc::kNotFound;
+    return lost ? Error{Errc::kInternal, "cannot move: the local file is lost"} : std::move(file).error();
+  }
+  const ObjectKey to = make_key(rules_.keys, make_uuid7(clock_.now()), row.filename);
+  const std::span<const ObjectKey> keys(&to, 1);
+  TRY_ASSIGN(const auto tickets, rows_.plan_deletions(target_.kind(), keys, rules_.orphan_grace));
+  Status done = copy_and_switch(row, {file->get(), 0, row.size_bytes, {}}, to, tickets.front());
+  if (done) return done;
+  // As after an upload that failed (upload.cc): best effort, the ticket stands.
+  if (done.error().code == Errc::kConflict) {
+    [[maybe_unused]] const auto again = rows_.plan_deletions(target_.kind(), keys, std::chrono::seconds(0));
+  }
+  if (done.error().code != Errc::kStore) {
+    [[maybe_unused]] const Status hastened = rows_.hasten_deletions(tickets);
+  }
+  return done;
+}
+
+}  // namespace cloakroom
