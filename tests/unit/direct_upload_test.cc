@@ -58,7 +58,10 @@ struct World {
                       .max_file_bytes = 40,
                       .allowed_types = {},
                       .object_cache_control = "public",
-                      .orphan_grace = std::chrono::seconds(600)};
+                      .orphan_grace = std::chrono::seconds(600),
+                      .stored_headers = [](const Attachment& a) -> StoredHeaders {
+                        return {a.mime_type, "inline; filename=" + a.filename};
+                      }};
   DirectRules rules{.expires = std::chrono::seconds(100), .part_bytes = 20, .max_parts = 10, .max_copy_bytes = 30};
   DirectRequest wish{.caller = kAlice,
                      .dialog_id = "d1",
@@ -153,6 +156,7 @@ static void an_upload_is_judged_by_its_copy_and_then_committed() {
   CHECK_EQ(a.key, "pre/" + to_string(a.id) + "/.._a.txt");
   const ObjectMeta& meta = w.store.inner.memory.objects().at(a.key).meta;
   CHECK(meta.content_type == "text/plain" && meta.cache_control == "public" && meta.attachment_id == to_string(a.id));
+  CHECK_EQ(meta.content_disposition, "inline; filename=" + a.filename);
   CHECK_EQ(w.rows.attachments.size(), 1u);
   CHECK(w.rows.deletions.empty());
   CHECK_EQ(w.tickets.deleted_now.size(), 1u);

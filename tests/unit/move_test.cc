@@ -55,7 +55,10 @@ struct World {
               {.keys = {"pre/", KeyNaming::kFanout},
                .object_cache_control = "public",
                .orphan_grace = std::chrono::seconds(3600),
-               .linger = std::chrono::seconds(10)}};
+               .linger = std::chrono::seconds(10),
+               .stored_headers = [](const Attachment& a) -> StoredHeaders {
+                 return {a.mime_type, "inline; filename=" + a.filename};
+               }}};
 
   World() {
     Attachment a;
@@ -100,7 +103,7 @@ static void the_ticket_comes_first_and_the_row_last() {
   const auto& object = w.target.inner.memory.objects().at(w.row().key);
   CHECK_EQ(std::string_view(reinterpret_cast<const char*>(object.bytes.data()), object.bytes.size()), w.bytes);
   CHECK(object.meta.content_type == "text/plain" && object.meta.attachment_id == to_string(w.row().id));
-  CHECK_EQ(object.meta.cache_control, "public");
+  CHECK(object.meta.cache_control == "public" && object.meta.content_disposition == "inline; filename=a.txt");
   // the original stays for those who have just read the row
   CHECK_EQ(w.rows.deletions.size(), 1u);
   const auto& original = w.rows.deletions.begin()->second;
