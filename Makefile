@@ -154,7 +154,10 @@ system: stage
 soak: export SOAK = 1
 soak: system
 	@$(MAKE) bench
-bench: check-deps stage
+$(B)/bench/presign: tests/bench/presign.cc $(LIB)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D); $(CXX) $(ALL_CXXFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+bench: check-deps stage $(B)/bench/presign
 	$(Q)tests/install-packages $(BENCH_PACKAGES)
 	$(Q)tests/bench/run
 
