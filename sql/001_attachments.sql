@@ -51,17 +51,6 @@ CREATE INDEX jobs_due ON jobs (run_at);          -- how long an idle runner may 
 -- A queue is mostly dead rows: vacuum by number, not by a share of a table that is often empty.
 ALTER TABLE jobs SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, fillfactor = 80);
 
--- An upload's promise, made before its bytes: unless the row takes the ticket with it, the object goes. Due tickets become jobs.
--- A table of its own, with one index: two of its statements are in the way of every upload.
-CREATE TABLE deletion_tickets (
-  id     bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  store  text        NOT NULL,
-  key    text        NOT NULL,
-  due_at timestamptz NOT NULL
-);
-
-ALTER TABLE deletion_tickets SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
-
 CREATE TABLE dialog_members (
   dialog_id text NOT NULL,
   user_id   text NOT NULL,

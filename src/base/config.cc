@@ -252,7 +252,10 @@ Result<Config> read_config(const EnvLookup& env) {
   c.s3_fallback = in.one_of("S3_FALLBACK", "none local");
   if (c.s3_fallback == "local" && c.storage != "s3") in.problem("S3_FALLBACK", "local needs STORAGE=s3");
   c.node_name = in.text("NODE_NAME");
-  if (c.node_name.empty()) c.node_name = host_name();
+  const bool is_named = !c.node_name.empty();
+  if (!is_named) c.node_name = host_name();
+  // a host with an odd name matters only to those who keep files on it
+  if (!is_named && c.s3_fallback != "local" && !is_node_name(c.node_name)) c.node_name = "localhost";
   if (!is_node_name(c.node_name)) {
     in.problem("NODE_NAME", "must be 1 to 63 letters, digits, - _ and ., the first no dot");
   }

@@ -65,7 +65,11 @@ class Sweeper {
       all_well = (no_folder || report("files", removed)) && all_well;
     }
     if (s3_ == nullptr) return all_well;
-    const auto aborted = abort_leftovers(s3_->client(), {key_prefix_, system_now() - upload_age_});
+    // By the store's clock, which the first call teaches if ours is wrong: a host that is an hour ahead would break off
+    // what others are sending.
+    const Status there = s3_->ready();
+    if (!there) return report("uploads", Result<std::size_t>(there.error()));
+    const auto aborted = abort_leftovers(s3_->client(), {key_prefix_, s3_->client().now() - upload_age_});
     return report("uploads", aborted) && all_well;
   }
 

@@ -143,6 +143,7 @@ Status PgDirectUploads::refuse(const DirectUpload& upload) {
 }
 
 Result<std::uint64_t> PgDirectUploads::clean_up(std::chrono::seconds grace) {
+  database_.begin_request();
   Params params;
   params.int8(grace.count());
   TRY_ASSIGN(const auto set, database_.run(kCleanUp, params));

@@ -128,7 +128,7 @@ Finding response_overrides(S3Probe& probe) {
                         answer->header("content-type") == "application/octet-stream";
   Finding found = compared(probe, {"another file name and type in a presigned URL", probe.profile().response_overrides,
                                    honoured, succeeded(answer) ? "" : told("GET", answer)});
-  if (!honoured) found.text += "; with DELIVERY=redirect browsers are told no file name";
+  if (!honoured) found.text += "; with DELIVERY=redirect ?download=1 is not obeyed";
   return found;
 }
 
