@@ -14,10 +14,6 @@ namespace {
 constexpr unsigned kUploadsPerPage = 200;
 constexpr std::chrono::minutes kCompleteTimeout{5};  // a store may put many parts together before it answers
 
-bool succeeded(const HttpAnswer& answer) {
-  return answer.status >= 200 && answer.status < 300;
-}
-
 // An upload that is missing is not a missing file.
 Error store_error(std::string_view method, const HttpAnswer& answer) {
   Error error = s3_error(method, answer);
@@ -47,7 +43,7 @@ class ListSink final : public ByteSink {
 
 bool is_stored(S3Client& client, std::string_view key, std::uint64_t size_bytes) {
   const auto answer = client.call({.method = "HEAD", .key = key});
-  if (!answer || !succeeded(*answer)) return false;
+  if (!answer || !is_success(*answer)) return false;
   const auto size = parse_u64(answer->header("content-length"));
   return size && *size == size_bytes;
 }
@@ -57,7 +53,7 @@ bool is_stored(S3Client& client, std::string_view key, std::uint64_t size_bytes)
 Result<std::string> create_multipart(S3Client& client, std::string_view key, StoreHeaders headers) {
   TRY_ASSIGN(const HttpAnswer answer,
              client.call({.method = "POST", .key = key, .query = "uploads=", .headers = std::move(headers)}));
-  if (!succeeded(answer)) return store_error("POST uploads", answer);
+  if (!is_success(answer)) return store_error("POST uploads", answer);
   Result<std::string> id = parse_upload_id(answer.body);
   if (id) return id;
   TRY(check_result("POST uploads", answer, "InitiateMultipartUploadResult"));  // names an error inside, if it is one
@@ -89,7 +85,7 @@ Status complete_multipart(S3Client& client, const MultipartRef& upload, std::spa
 Status abort_multipart(S3Client& client, const MultipartRef& upload) {
   TRY_ASSIGN(const HttpAnswer answer,
              client.call({.method = "DELETE", .key = upload.key, .query = upload_query(upload.upload_id)}));
-  if (succeeded(answer) || s3_error("DELETE", answer).code == Errc::kNotFound) return Ok{};
+  if (is_success(answer) || s3_error("DELETE", answer).code == Errc::kNotFound) return Ok{};
   return s3_error("DELETE uploadId", answer);
 }
 
@@ -101,7 +97,7 @@ Result<S3UploadPage> list_multipart(S3Client& client, std::string_view prefix, c
   if (!after.next_key.empty()) query += "&key-marker=" + percent_encode(after.next_key);
   if (!after.next_id.empty()) query += "&upload-id-marker=" + percent_encode(after.next_id);
   TRY_ASSIGN(const HttpAnswer answer, client.call({.method = "GET", .query = query, .sink = &sink}));
-  if (!succeeded(answer)) return store_error("GET uploads", answer);
+  if (!is_success(answer)) return store_error("GET uploads", answer);
   Result<S3UploadPage> page = parse_upload_page(sink.text());
   if (!page) return Error{Errc::kStore, page.error().detail, {}, true};
   const bool circular = page->next_key == after.next_key && page->next_id == after.next_id;
