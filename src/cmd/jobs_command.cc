@@ -130,7 +130,7 @@ int run_jobs(bool once) {
   Sweeper sweeper(*config, *stores, std::nullopt);
   PgDirectUploads direct_rows(database);
   TicketSweeper tickets(direct_rows, config->orphan_grace);
-  JobHandlers handlers{{"abort_multipart", abort_multipart_handler(stores->s3_direct.get())}};
+  JobHandlers handlers{{"abort_multipart", abort_multipart_handler(stores->s3_direct_guarded.get())}};
   std::optional<Mover> mover;
   if (stores->s3) {
     mover.emplace(make_mover(*config, *stores, rows, clock));

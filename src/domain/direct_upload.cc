@@ -92,6 +92,7 @@ Result<DirectTicket> DirectUploads::open(const DirectRequest& request) {
     }
   }
 
+  if (upload.part_bytes > 0) TRY(p_.store.admits());  // else the store is not asked for a ticket
   TRY(p_.tickets.add(upload, uploads_.orphan_grace));
   DirectTicket ticket{.id = upload.id, .expires_at = upload.expires_at, .request = {}};
   const DirectObject object{key, upload.declared_type, upload.size_bytes};
@@ -99,7 +100,6 @@ Result<DirectTicket> DirectUploads::open(const DirectRequest& request) {
     TRY_ASSIGN(ticket.request, p_.direct.sign_upload(object, rules_.expires));
     return ticket;
   }
-  TRY(p_.store.admits());
   TRY_ASSIGN(const std::string upload_id, p_.direct.begin_parts(object));
   if (Status kept = p_.tickets.set_upload_id(upload.id, upload_id); !kept) {
     [[maybe_unused]] const Status aborted = p_.direct.abort_parts({key, upload_id});
@@ -222,7 +222,6 @@ Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<cons
                                                  "store answered.",
                                                  part_count(upload)));
     }
-    TRY(p_.store.admits());
     TRY(p_.direct.finish_parts({quarantine, *upload.upload_id}, parts, upload.size_bytes));
   }
   auto type = look(quarantine, upload);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "scripted_server.h"
+#include "storage/s3_copy.h"
 #include "store_suite.h"
 
 using namespace cloakroom;         // NOLINT: a test
@@ -19,6 +20,7 @@ const FixedClock kClock;
 
 struct Wire {
   ScriptedServer server;
+  std::string silences;  // "()" for each
   std::unique_ptr<S3Client> client;
   ObjectKey key = key_of("quarantine/a b");
   DirectObject object{key, "image/png", 123};
@@ -30,6 +32,7 @@ struct Wire {
     o.bucket = "files";
     o.access_key_id = "AKID";
     o.secret_access_key = "secret";
+    o.on_silence = [this](bool is_so) { silences += is_so ? "(" : ")"; };
     client = CHECK_OK(S3Client::make(o, kClock));
   }
   Status finish() {
@@ -100,9 +103,25 @@ void parts_are_begun_with_the_type_and_finished_in_order() {
        answer("200 OK", "", "<CompleteMultipartUploadResult/>")});
   CHECK_EQ(CHECK_OK(S3DirectStore(*w.client, DirectMethod::kPut).begin_parts(w.object)), "id/+");
   CHECK(w.server.request_has(0, "\r\nContent-Type: image/png\r\n"));
+  CHECK_EQ(w.silences, "");
   CHECK_OK(w.finish());
+  CHECK_EQ(w.silences, "()");  // a store may put many parts together before it says a word
   const std::string request = w.server.request(1);
   CHECK(request.find("<PartNumber>1<") < request.find("<PartNumber>2<"));
+}
+
+void a_copy_is_silent_by_nature_and_an_abort_is_not() {
+  Wire w({answer("200 OK", "", "<CopyObjectResult/>"), answer("204 No Content", "", "")});
+  CHECK_OK(copy_object(*w.client, w.key, key_of("final"), {}));
+  CHECK_EQ(w.silences, "()");
+  CHECK_OK(S3DirectStore(*w.client, DirectMethod::kPut).abort_parts({w.key, "id"}));
+  CHECK_EQ(w.silences, "()");
+}
+
+void a_silence_ends_with_a_store_that_hangs_up() {
+  Wire w({Reply("")});
+  CHECK_ERR(copy_object(*w.client, w.key, key_of("final"), {}), Errc::kStore);
+  CHECK_EQ(w.silences, "()");
 }
 
 void parts_that_the_store_has_not_got_are_the_clients_to_mend() {
@@ -137,6 +156,8 @@ int main() {
       CASE(a_form_fixes_key_and_type),
       CASE(a_part_binds_its_number_upload_and_length),
       CASE(parts_are_begun_with_the_type_and_finished_in_order),
+      CASE(a_copy_is_silent_by_nature_and_an_abort_is_not),
+      CASE(a_silence_ends_with_a_store_that_hangs_up),
       CASE(parts_that_the_store_has_not_got_are_the_clients_to_mend),
       CASE(a_store_that_is_away_is_not_the_clients_fault),
       CASE(an_upload_that_is_gone_is_aborted_already),
