@@ -148,11 +148,34 @@ def test_completing_before_the_upload_says_so_and_the_ticket_stays(direct):
     assert complete(direct, ticket).status == 201
 
 
+def assert_harmless(stack, ticket, form):
+    """Whoever may read the bucket, by a CDN say, is shown nothing of what nobody has looked at."""
+    seen = stack.s3.head_object(Bucket=stack.settings["S3_BUCKET"], Key=QUARANTINE + ticket["id"].replace("-", ""))
+    assert seen["ContentType"] == "application/octet-stream"
+    if not form:  # Ceph forgets it
+        assert seen["ContentDisposition"] == "attachment"
+
+
+def test_what_lies_in_quarantine_is_shown_by_no_browser(direct):
+    ticket = upload(direct, HTML, name="a.html", kind="text/html")
+    if direct.method == "POST":
+        assert ticket["fields"]["Content-Disposition"] == "attachment"
+    assert_harmless(direct, ticket, direct.method == "POST")
+    made = complete(direct, ticket).json()
+    seen = direct.s3.head_object(Bucket=direct.settings["S3_BUCKET"], Key=direct.key_of(made))
+    assert seen["ContentType"] == made["mime_type"] == "text/html"
+    assert seen["ContentDisposition"].startswith("attachment; filename=")
+    picture = complete(direct, upload(direct, PNG)).json()
+    seen = direct.s3.head_object(Bucket=direct.settings["S3_BUCKET"], Key=direct.key_of(picture))
+    assert seen["ContentType"] == "image/png" and seen["ContentDisposition"].startswith("inline; filename=")
+
+
 def test_the_store_takes_no_other_size_or_type(direct):
     ticket = ask(direct)
     assert send(ticket, PNG + b"more").status_code in (400, 403)
     assert send(ticket, PNG[:-1]).status_code in (400, 403)
     assert send(ticket, PNG, **{"Content-Type": "text/html"}).status_code in (400, 403)
+    assert send(ticket, PNG, **{"Content-Disposition": "inline"}).status_code in (400, 403)
     if direct.method == "POST":
         assert send(ticket, PNG, key="quarantine/another").status_code in (400, 403)
     assert complete(direct, ticket).status == 409, "nothing was taken"
@@ -265,6 +288,10 @@ def test_a_large_file_goes_in_parts(direct):
     assert complete(direct, ticket, body={"parts": [{"part_number": 1}]}).status == 400
     other = [{**p, "etag": '"0123456789abcdef0123456789abcdef"'} for p in parts]
     assert complete(direct, ticket, body={"parts": other}).status == 409
+    direct.s3.complete_multipart_upload(
+        Bucket=direct.settings["S3_BUCKET"], Key=unfinished(direct)[0]["Key"], UploadId=unfinished(direct)[0]["UploadId"],
+        MultipartUpload={"Parts": [{"PartNumber": p["part_number"], "ETag": p["etag"]} for p in parts]})
+    assert_harmless(direct, ticket, form=False)
     answer = complete(direct, ticket, body={"parts": parts[::-1]})
     assert answer.status == 201, str(answer)
     assert answer.json()["sha256"] == hashlib.sha256(data).hexdigest()

@@ -35,7 +35,7 @@ struct Bench {
       Retrier(RetryPolicy{}, {[this](std::chrono::milliseconds time) { pauses.push_back(time); }, [] { return 1.0; }})};
   GuardedDirectStore direct{retrying, guard};
   ObjectKey key = CHECK_OK(ObjectKey::parse("quarantine/a"));
-  DirectObject object{key, "image/png", 30};
+  DirectObject object{key, 30};
   PartsRef parts{key, "upload-1"};
 
   Bench() { set_log_level(Level::kError); }
