@@ -82,7 +82,7 @@ Result<DirectTicket> DirectUploads::open(const DirectRequest& request) {
   upload.size_bytes = request.size_bytes;
   upload.sha256 = request.sha256;
   upload.expires_at = now + rules_.expires;
-  TRY_ASSIGN(const ObjectKey key, ObjectKey::parse(uploads_.keys.prefix + "quarantine/" + to_hex(upload.id)));
+  const ObjectKey key = quarantine_key(uploads_.keys.prefix, upload.id);
   upload.key = key.str();
   if (upload.size_bytes > rules_.part_bytes) {
     upload.part_bytes = rules_.part_bytes;

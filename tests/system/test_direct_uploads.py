@@ -313,6 +313,26 @@ def test_parts_that_nobody_completed_are_aborted(direct):
     wait_until(lambda: not unfinished(direct), 10, "the parts are dropped")
 
 
+def test_parts_that_no_ticket_knows_are_swept(direct):
+    """Of a worker that was killed before it could write the upload's id down."""
+    data = os.urandom(6 * MIB)
+    kept, lost = (ask(direct, data, kind="application/octet-stream") for _ in range(2))
+    send_parts(direct, lost, data, [1])
+    direct.sql("UPDATE direct_uploads SET upload_id = NULL WHERE id = %s", lost["id"])
+    gone = direct.s3.create_multipart_upload(Bucket=direct.settings["S3_BUCKET"], Key=QUARANTINE + "0" * 32)["Key"]
+    foreign = direct.s3.create_multipart_upload(Bucket=direct.settings["S3_BUCKET"], Key=QUARANTINE + "of others")
+    before = {u["Key"] for u in unfinished(direct)}
+    assert len(before) == 4 and gone in before
+    direct.tool("jobs", "--sweep")
+    assert {u["Key"] for u in unfinished(direct)} == before, "too young"
+    assert "event=sweep.done uploads=2" in direct.tool("jobs", "--sweep", "--older-than", "0").stderr
+    assert {u["Key"] for u in unfinished(direct)} == {QUARANTINE + kept["id"].replace("-", ""), foreign["Key"]}
+    answer = complete(direct, kept, body={"parts": send_parts(direct, kept, data)})
+    assert answer.status == 201, str(answer)
+    direct.s3.abort_multipart_upload(Bucket=direct.settings["S3_BUCKET"], Key=foreign["Key"],
+                                     UploadId=foreign["UploadId"])
+
+
 def test_a_worker_killed_while_completing_leaves_a_ticket_that_can_be_completed(world):
     stack = world.stack({"WORKERS": "1"}, s3=True).start()
     try:
