@@ -16,8 +16,7 @@ static_assert(std::atomic<std::uint32_t>::is_always_lock_free && std::atomic<std
 
 void CallBoard::forget(pid_t child) noexcept {
   for (std::atomic<pid_t>& holder : holders) {
-    pid_t expected = child;
-    holder.compare_exchange_strong(expected, 0);
+    for (pid_t expected : {child, -child}) holder.compare_exchange_strong(expected, 0);
   }
 }
 

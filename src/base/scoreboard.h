@@ -27,7 +27,7 @@ struct BreakerBoard {
 struct CallBoard {
   static constexpr std::size_t kMostCalls = 256;  // WORKERS has the same maximum
 
-  std::array<std::atomic<pid_t>, kMostCalls> holders{};  // 0: free
+  std::array<std::atomic<pid_t>, kMostCalls> holders{};  // 0: free; negative: in a call that is silent by nature
   std::atomic<std::int64_t> moved_at{0};                 // when bytes last moved, or a call began or ended
 
   // The parent saw a child die, perhaps inside a call.

@@ -42,12 +42,16 @@ UniqueFd stop_signals() {
 class Sweeper {
  public:
   // `older_than` overrides the ages by which it is known that nobody is still at work.
-  Sweeper(const Config& config, const StoreSet& stores, std::optional<std::chrono::seconds> older_than)
+  Sweeper(const Config& config, const StoreSet& stores, Database& database,
+          std::optional<std::chrono::seconds> older_than)
       : folders_{config.storage_path + "/.tmp", config.body_temp_path},
         file_age_(older_than.value_or(kLeftOverAge)),
         s3_(stores.s3.get()),
         key_prefix_(config.key_prefix),
-        upload_age_(older_than.value_or(std::max<std::chrono::seconds>(config.orphan_grace, kUploadAge))) {}
+        upload_age_(older_than.value_or(std::max<std::chrono::seconds>(config.orphan_grace, kUploadAge))),
+        direct_age_(older_than.value_or(config.direct_upload_expires + config.orphan_grace)),
+        database_(database),
+        tickets_(database) {}
 
   void sweep_when_due() {
     const auto now = std::chrono::steady_clock::now();
@@ -69,7 +73,14 @@ class Sweeper {
     // what others are sending.
     const Status there = s3_->ready();
     if (!there) return report("uploads", Result<std::size_t>(there.error()));
-    const auto aborted = abort_leftovers(s3_->client(), {key_prefix_, s3_->client().now() - upload_age_});
+    const TimePoint now = s3_->client().now();
+    const auto is_promised = [this](const Uuid& ticket, std::string_view upload_id) -> Result<bool> {
+      database_.begin_request();
+      TRY_ASSIGN(const auto found, tickets_.find(ticket));
+      return found && found->upload_id == upload_id;
+    };
+    const auto aborted =
+        abort_leftovers(s3_->client(), {key_prefix_, now - upload_age_, now - direct_age_, is_promised});
     return report("uploads", aborted) && all_well;
   }
 
@@ -84,7 +95,9 @@ class Sweeper {
   std::chrono::seconds file_age_;
   S3Store* s3_;
   std::string key_prefix_;
-  std::chrono::seconds upload_age_;
+  std::chrono::seconds upload_age_, direct_age_;
+  Database& database_;
+  PgDirectUploads tickets_;
   std::chrono::steady_clock::time_point next_{};
 };
 
@@ -114,7 +127,8 @@ int run_sweep(std::optional<std::chrono::seconds> older_than) {
   const SystemClock clock;
   const auto stores = make_stores(*config, clock);
   if (!stores) return complain(stores.error());
-  return Sweeper(*config, *stores, older_than).sweep() ? kExitDone : kExitTryLater;
+  Database database(database_options(*config, "cloakroom-sweep"));
+  return Sweeper(*config, *stores, database, older_than).sweep() ? kExitDone : kExitTryLater;
 }
 
 int run_jobs(bool once) {
@@ -127,10 +141,10 @@ int run_jobs(bool once) {
   Database database(database_options(*config, "cloakroom-jobs"));
   PgJobQueue queue(database, std::to_string(::getpid()) + "-" + random_hex(8), kept_prefix_of(*config));
   PgRows rows(database);
-  Sweeper sweeper(*config, *stores, std::nullopt);
+  Sweeper sweeper(*config, *stores, database, std::nullopt);
   PgDirectUploads direct_rows(database);
   TicketSweeper tickets(direct_rows, config->orphan_grace);
-  JobHandlers handlers{{"abort_multipart", abort_multipart_handler(stores->s3_direct.get())}};
+  JobHandlers handlers{{"abort_multipart", abort_multipart_handler(stores->s3_direct_guarded.get())}};
   std::optional<Mover> mover;
   if (stores->s3) {
     mover.emplace(make_mover(*config, *stores, rows, clock));
@@ -180,7 +194,9 @@ void add_jobs(CLI::App& cli, Command& chosen) {
   command
       ->add_option("--older-than", wishes->older_than,
                    "with --sweep: seconds after which nobody is still at work on it; uploads under way that are older "
-                   "are broken off (default: a day for files, ORPHAN_GRACE or an hour for uploads to S3)")
+                   "are broken off (default: a day for files, ORPHAN_GRACE or an hour for uploads to S3, for direct "
+                   "ones DIRECT_UPLOAD_EXPIRES "
+                   "and ORPHAN_GRACE)")
       ->needs(sweep)
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{366} * 86400));
   command->callback([wishes, &chosen] {

@@ -119,12 +119,17 @@ Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboar
                                                  system_bulkhead_tools());
     S3Options options = s3_options(*config.s3);
     options.on_progress = [bulkhead = set.s3_bulkhead.get()] { bulkhead->moved(); };
+    options.on_silence = [bulkhead = set.s3_bulkhead.get()](bool is_so) { bulkhead->silent(is_so); };
     TRY_ASSIGN(set.s3, S3Store::make(options, clock));
-    set.s3_retrying = std::make_unique<RetryingStore>(*set.s3, RetryPolicy{});
-    set.s3_guarded = std::make_unique<GuardedStore>(*set.s3_retrying, *set.s3_breaker, *set.s3_bulkhead);
+    const Retrier retrier(RetryPolicy{}, system_retry_tools(), options.quota);
+    set.s3_retrying = std::make_unique<RetryingStore>(*set.s3, retrier);
+    set.s3_guard = std::make_unique<StoreGuard>(*set.s3_retrying, *set.s3_breaker, *set.s3_bulkhead);
+    set.s3_guarded = std::make_unique<GuardedStore>(*set.s3_retrying, *set.s3_guard);
     const bool takes_forms = profile_of(*config.s3).post_policy == Fact::kYes;
     set.s3_direct =
         std::make_unique<S3DirectStore>(set.s3->client(), takes_forms ? DirectMethod::kPost : DirectMethod::kPut);
+    set.s3_direct_retrying = std::make_unique<RetryingDirectStore>(*set.s3_direct, retrier);
+    set.s3_direct_guarded = std::make_unique<GuardedDirectStore>(*set.s3_direct_retrying, *set.s3_guard);
   }
   return set;
 }
@@ -196,7 +201,7 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
       dispatcher_(app_) {
   if (config.storage != "s3") return;
   direct_uploads_.emplace(
-      DirectUploads::Parts{rows_, direct_rows_, *stores_.s3_guarded, *stores_.s3_direct, sniffer, clock},
+      DirectUploads::Parts{rows_, direct_rows_, *stores_.s3_guarded, *stores_.s3_direct_guarded, sniffer, clock},
       upload_rules(config), direct_rules(config));
   app_.direct_uploads = &*direct_uploads_;
 }

@@ -15,6 +15,7 @@
 #include "domain/move.h"
 #include "media/magic.h"
 #include "routes/app.h"
+#include "storage/direct_layers.h"
 #include "storage/guarded.h"
 #include "storage/local.h"
 #include "storage/retry.h"
@@ -37,7 +38,10 @@ struct StoreSet {
   std::unique_ptr<SharedScoreboard> own_board;  // of a process that shares with nobody
   std::unique_ptr<Breaker> s3_breaker;
   std::unique_ptr<Bulkhead> s3_bulkhead;
+  std::unique_ptr<StoreGuard> s3_guard;
   std::unique_ptr<GuardedStore> s3_guarded;  // what everybody uses
+  std::unique_ptr<RetryingDirectStore> s3_direct_retrying;
+  std::unique_ptr<GuardedDirectStore> s3_direct_guarded;  // the same
 
   Stores all() const { return {local.get(), s3_guarded.get(), s3.get()}; }
   BlobStore& for_new_files(const Config& config) const {

@@ -25,7 +25,6 @@ struct BrowserRequest {
 
 struct DirectObject {
   ObjectKey key;
-  std::string content_type;
   std::uint64_t size_bytes = 0;
 };
 
@@ -44,7 +43,8 @@ struct UploadedPart {
   std::string etag;  // as the store sent it
 };
 
-// A store that takes bytes from browsers. What is signed binds key, size and, where the store checks it, type.
+// A store that takes bytes from browsers. What is signed binds key and size, and stores the object as bytes of no type
+// that are to be saved, not shown: nobody has looked at them yet, and the bucket may be read by others.
 // Errors   as BlobStore
 class DirectStore {
  public:

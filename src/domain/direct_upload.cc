@@ -82,7 +82,7 @@ Result<DirectTicket> DirectUploads::open(const DirectRequest& request) {
   upload.size_bytes = request.size_bytes;
   upload.sha256 = request.sha256;
   upload.expires_at = now + rules_.expires;
-  TRY_ASSIGN(const ObjectKey key, ObjectKey::parse(uploads_.keys.prefix + "quarantine/" + to_hex(upload.id)));
+  const ObjectKey key = quarantine_key(uploads_.keys.prefix, upload.id);
   upload.key = key.str();
   if (upload.size_bytes > rules_.part_bytes) {
     upload.part_bytes = rules_.part_bytes;
@@ -92,14 +92,14 @@ Result<DirectTicket> DirectUploads::open(const DirectRequest& request) {
     }
   }
 
+  if (upload.part_bytes > 0) TRY(p_.store.admits());  // else the store is not asked for a ticket
   TRY(p_.tickets.add(upload, uploads_.orphan_grace));
   DirectTicket ticket{.id = upload.id, .expires_at = upload.expires_at, .request = {}};
-  const DirectObject object{key, upload.declared_type, upload.size_bytes};
+  const DirectObject object{key, upload.size_bytes};
   if (upload.part_bytes == 0) {
     TRY_ASSIGN(ticket.request, p_.direct.sign_upload(object, rules_.expires));
     return ticket;
   }
-  TRY(p_.store.admits());
   TRY_ASSIGN(const std::string upload_id, p_.direct.begin_parts(object));
   if (Status kept = p_.tickets.set_upload_id(upload.id, upload_id); !kept) {
     [[maybe_unused]] const Status aborted = p_.direct.abort_parts({key, upload_id});
@@ -116,16 +116,16 @@ Result<DirectUpload> DirectUploads::own(const Caller& caller, const Uuid& id) {
   return *std::move(found);
 }
 
-Result<DirectUpload> DirectUploads::own_open(const Caller& caller, const Uuid& id) {
-  TRY_ASSIGN(DirectUpload upload, own(caller, id));
+Status DirectUploads::check_open(const DirectUpload& upload) const {
   if (upload.attachment_id) return refuse(Errc::kConflict, "This upload is complete already.");
   if (p_.clock.now() >= upload.expires_at) return refuse(Errc::kConflict, "The ticket has expired; ask for another.");
-  return upload;
+  return Ok{};
 }
 
 Result<std::vector<BrowserRequest>> DirectUploads::sign_parts(const Caller& caller, const Uuid& id,
                                                               std::span<const unsigned> numbers) {
-  TRY_ASSIGN(const DirectUpload upload, own_open(caller, id));
+  TRY_ASSIGN(const DirectUpload upload, own(caller, id));
+  TRY(check_open(upload));
   if (!upload.upload_id) return refuse(Errc::kConflict, "This upload is not in parts: its ticket has the one address.");
   TRY_ASSIGN(const ObjectKey key, ObjectKey::parse(upload.key));
   const unsigned count = part_count(upload);
@@ -144,9 +144,10 @@ Result<std::vector<BrowserRequest>> DirectUploads::sign_parts(const Caller& call
 }
 
 Result<Completed> DirectUploads::complete(const Caller& caller, const Uuid& id, std::span<const UploadedPart> parts) {
-  TRY_ASSIGN(const DirectUpload before, own(caller, id));
-  if (before.attachment_id) return existing(before);
-  TRY_ASSIGN(const DirectUpload upload, own_open(caller, id));
+  // Read once: read again, it might be complete by now, and that is no refusal.
+  TRY_ASSIGN(const DirectUpload upload, own(caller, id));
+  if (upload.attachment_id) return existing(upload);
+  TRY(check_open(upload));
   auto taken = take(upload, parts);
   if (taken) return taken;
   // Another call may have been quicker, and taken the object away in the middle of this one.
@@ -222,7 +223,6 @@ Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<cons
                                                  "store answered.",
                                                  part_count(upload)));
     }
-    TRY(p_.store.admits());
     TRY(p_.direct.finish_parts({quarantine, *upload.upload_id}, parts, upload.size_bytes));
   }
   auto type = look(quarantine, upload);

@@ -75,7 +75,7 @@ class DirectUploads {
 
  private:
   Result<DirectUpload> own(const Caller& caller, const Uuid& id);
-  Result<DirectUpload> own_open(const Caller& caller, const Uuid& id);
+  Status check_open(const DirectUpload& upload) const;
   Result<Completed> existing(const DirectUpload& upload);
   Result<Completed> take(const DirectUpload& upload, std::span<const UploadedPart> parts);
   Result<std::string> look(const ObjectKey& key, const DirectUpload& upload);

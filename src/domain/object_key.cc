@@ -9,6 +9,8 @@
 namespace cloakroom {
 namespace {
 
+constexpr std::string_view kQuarantine = "quarantine/";
+
 // Letters, digits and every non-ASCII character stay; '/', '%', quotes, spaces and the like become '_': they are legal,
 // but shells, proxies and stores disagree about them.
 std::string tame(std::string_view filename, std::size_t most_bytes) {
@@ -95,6 +97,24 @@ bool is_own_key(std::string_view prefix, std::string_view key) {
     return std::all_of(key.begin() + 3, key.end(), is_lower_hex) && key.substr(0, 2) == key.substr(33, 2);
   }
   return key.size() > 37 && parse_uuid(key.substr(0, 36)) && (key[36] == '_' || key[36] == '/');
+}
+
+ObjectKey quarantine_key(std::string_view prefix, const Uuid& ticket) {
+  auto key = ObjectKey::parse(std::string(prefix).append(kQuarantine).append(to_hex(ticket)));
+  if (!key) BUG("a key made by rule was refused");
+  return *std::move(key);
+}
+
+std::optional<Uuid> quarantined_ticket(std::string_view prefix, std::string_view key) {
+  if (key.substr(0, prefix.size()) != prefix) return std::nullopt;
+  key.remove_prefix(prefix.size());
+  if (key.substr(0, kQuarantine.size()) != kQuarantine) return std::nullopt;
+  key.remove_prefix(kQuarantine.size());
+  if (key.size() != 32 || !std::all_of(key.begin(), key.end(), is_lower_hex)) return std::nullopt;
+  std::string dashed(key);
+  for (const std::size_t at : {8, 13, 18, 23}) dashed.insert(at, 1, '-');
+  const auto id = parse_uuid(dashed);
+  return id ? std::optional(*id) : std::nullopt;
 }
 
 }  // namespace cloakroom

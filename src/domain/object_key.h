@@ -9,6 +9,7 @@
 //          folder    {prefix}{uuid}/{file name}          the object's last segment is the file's own name
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,5 +48,10 @@ ObjectKey make_key(const KeyRule& rule, const Uuid& id, std::string_view filenam
 
 // Whether make_key() may have made it, with this prefix and any naming: a bucket may hold the keys of others, too.
 bool is_own_key(std::string_view prefix, std::string_view key);
+
+// Where the bytes of a direct upload wait for their judgement: {prefix}quarantine/{32 hex of its ticket}.
+ObjectKey quarantine_key(std::string_view prefix, const Uuid& ticket);
+// The ticket, when quarantine_key() made this key.
+std::optional<Uuid> quarantined_ticket(std::string_view prefix, std::string_view key);
 
 }  // namespace cloakroom

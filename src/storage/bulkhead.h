@@ -3,6 +3,9 @@
 // Rule     at most `most` calls at a time, counted over all processes that share the board. Who finds no room waits as
 //          long as the others get on, and is refused once nothing has moved for `patience`: no byte, no call begun or
 //          ended. So a busy store is queued for, and a hanging one costs nobody but those it holds already.
+// Silence  some calls say nothing for minutes and are well: the store copies or puts together (silent()). They hold
+//          their place like others, but while one is inside nothing follows from stillness: who waits asks the store
+//          itself. When nobody else is inside, so that no place is free for long, one caller more is let in.
 // Crash    the parent takes a dead child's place away (CallBoard::forget).
 // Lifetime the board is borrowed and may be shared with other processes.
 #pragma once
@@ -28,7 +31,7 @@ std::size_t most_store_calls(std::size_t workers);
 
 class Bulkhead {
  public:
-  // REQUIRES: 1 <= most <= CallBoard::kMostCalls
+  // REQUIRES: 1 <= most < CallBoard::kMostCalls
   Bulkhead(CallBoard& board, std::size_t most, std::chrono::milliseconds patience, BulkheadTools tools)
       : board_(board), most_(most), patience_(patience), tools_(std::move(tools)) {}
 
@@ -49,19 +52,26 @@ class Bulkhead {
     std::size_t slot_ = 0;
   };
 
-  Place enter();      // waits as above; empty: refused
+  // Waits as above; empty: refused. `is_alive` asks the store itself, cheaply; only where stillness alone tells
+  // nothing.
+  Place enter(const std::function<bool()>& is_alive);
   Place try_enter();  // at once
-  bool is_stuck();    // enter() would be refused now
+  bool is_stuck();    // enter() would be refused now, as far as can be known without asking
   // Nothing has moved for `patience`.
   bool is_still() const;
+  bool has_silent() const;  // somebody is inside a call that is silent by nature
 
   void moved();  // something moved in a call that is inside
+  // From now on the call of this process is silent by nature, or no longer. Nothing when it holds no place.
+  void silent(bool is_so);
 
  private:
+  Place take(std::size_t slot);  // empty: somebody has it
+  bool are_all_silent() const;
   void leave(std::size_t slot);
 
   CallBoard& board_;
-  std::size_t most_;
+  std::size_t most_;  // the slot after these is for the one more
   std::chrono::milliseconds patience_;
   BulkheadTools tools_;
 };

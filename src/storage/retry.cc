@@ -2,7 +2,6 @@
 #include "storage/retry.h"
 
 #include <algorithm>
-#include <optional>
 #include <random>
 #include <thread>
 
@@ -52,15 +51,21 @@ void RetryQuota::give_back(unsigned paid) {
   left_ = std::min(kPurse, left_ + (paid > 0 ? paid : kSuccessGain));
 }
 
-unsigned Retrier::pause_before_next(unsigned attempt, const Error& error) {
-  if (!error.retryable || error.was_repeated || attempt >= policy_.attempts) return 0;
-  const unsigned cost = quota_.take(error);
-  if (cost == 0) return 0;
+std::optional<Retrier::Pause> Retrier::plan_next(unsigned attempt, const Error& error) {
+  if (!error.retryable || error.was_repeated || attempt >= policy_.attempts) return std::nullopt;
+  const unsigned cost = quota_->take(error);
+  if (cost == 0) return std::nullopt;
   const milliseconds base = error.throttled ? policy_.throttled_base : policy_.base;
   const auto longest = std::min<milliseconds>(policy_.cap, base * (1U << std::min(attempt - 1, 16U)));
   const milliseconds own(static_cast<long>(tools_.random() * static_cast<double>(longest.count())));
-  tools_.sleep(std::clamp(error.retry_after, own, own + policy_.longest_asked));
-  return cost;
+  return Pause{std::clamp(error.retry_after, own, own + policy_.longest_asked), cost};
+}
+
+unsigned Retrier::pause_before_next(unsigned attempt, const Error& error) {
+  const std::optional<Pause> pause = plan_next(attempt, error);
+  if (!pause) return 0;
+  tools_.sleep(pause->time);
+  return pause->paid;
 }
 
 Status RetryingStore::prepare() {

@@ -4,15 +4,18 @@
 //          min(cap, base * 2^(n-1)); the base is longer when the store asked for fewer requests (Error::throttled).
 //          A pause that the store asked for (Error::retry_after) is kept, but for no more than 5 s over our own.
 // Quota    every repetition is paid from a purse of tokens, and a success pays back: in an outage the purse is soon
-//          empty and each call is tried once, so that the load on a sick store is not multiplied.
+//          empty and each call is tried once, so that the load on a sick store is not multiplied. All that a process
+//          asks of one store is paid from one purse.
 // Reads    get() is repeated only while no byte has reached the sink; S3Store resumes a broken body itself.
 // Signing  the inner store signs each call anew, so no attempt carries an old signature.
 // Source   botocore's standard mode (ExponentialBackoff, RetryQuotaChecker); the costs are those of its current
-// version. Lifetime the inner store is borrowed. Not for two threads.
+// version. Lifetime the inner store is borrowed, the purse shared. Not for two threads.
 #pragma once
 
 #include <chrono>
 #include <functional>
+#include <memory>
+#include <optional>
 
 #include "domain/ports.h"
 
@@ -45,11 +48,11 @@ class RetryQuota {
   unsigned left_ = 500;
 };
 
-// For one kind of peer: its purse is shared by all calls that go through it.
 class Retrier {
  public:
-  explicit Retrier(const RetryPolicy& policy, RetryTools tools = system_retry_tools())
-      : policy_(policy), tools_(std::move(tools)) {}
+  explicit Retrier(const RetryPolicy& policy, RetryTools tools = system_retry_tools(),
+                   std::shared_ptr<RetryQuota> quota = std::make_shared<RetryQuota>())
+      : policy_(policy), tools_(std::move(tools)), quota_(std::move(quota)) {}
 
   // `call` returns a Result; the last one is returned.
   template <class Call>
@@ -58,7 +61,7 @@ class Retrier {
     for (unsigned attempt = 1;; ++attempt) {
       auto result = call();
       if (result) {
-        quota_.give_back(paid);
+        succeeded(paid);
         return result;
       }
       paid = pause_before_next(attempt, result.error());
@@ -69,18 +72,25 @@ class Retrier {
   // For callers with a loop of their own: pauses before try `attempt` + 1 and returns what it cost, or 0 when there
   // should be none.
   unsigned pause_before_next(unsigned attempt, const Error& error);
-  void succeeded(unsigned paid) { quota_.give_back(paid); }
+  // The same for those who have other work meanwhile: how long to wait, and what it cost; none: there should be no try.
+  struct Pause {
+    std::chrono::milliseconds time{};
+    unsigned paid = 0;
+  };
+  std::optional<Pause> plan_next(unsigned attempt, const Error& error);
+  void succeeded(unsigned paid) { quota_->give_back(paid); }
 
  private:
   RetryPolicy policy_;
   RetryTools tools_;
-  RetryQuota quota_;
+  std::shared_ptr<RetryQuota> quota_;
 };
 
 class RetryingStore final : public BlobStore {
  public:
   RetryingStore(BlobStore& inner, const RetryPolicy& policy, RetryTools tools = system_retry_tools())
       : inner_(inner), retrier_(policy, std::move(tools)) {}
+  RetryingStore(BlobStore& inner, Retrier retrier) : inner_(inner), retrier_(std::move(retrier)) {}
 
   StoreKind kind() const override { return inner_.kind(); }
   Status prepare() override;

@@ -17,6 +17,23 @@ std::string path_of(const S3Location& place, std::string_view key) {
   return key.empty() && !place.path_prefix.empty() ? place.path_prefix : place.path(key);
 }
 
+// Says so as long as it lives, when the request may be silent for longer than others.
+class Silence {
+ public:
+  Silence(const S3Request& request, const std::function<void(bool)>& tell)
+      : tell_(request.stall.count() > 0 && tell ? &tell : nullptr) {
+    if (tell_ != nullptr) (*tell_)(true);
+  }
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+  ~Silence() {
+    if (tell_ != nullptr) (*tell_)(false);
+  }
+
+ private:
+  const std::function<void(bool)>* tell_;
+};
+
 }  // namespace
 
 bool is_plain_ascii(std::string_view text) {
@@ -71,6 +88,7 @@ std::chrono::seconds S3Client::capped(std::chrono::seconds wanted) const {
 }
 
 Result<HttpAnswer> S3Client::call(const S3Request& request) {
+  const Silence silence(request, options_.on_silence);
   const std::chrono::seconds known_offset = clock_is_behind_;
   const std::string known_region = region_;
   std::optional<ClockLesson> clock_before;

@@ -18,6 +18,7 @@
 #include "storage/credentials.h"
 #include "storage/curl.h"
 #include "storage/post_policy.h"
+#include "storage/retry.h"
 #include "storage/s3_endpoint.h"
 #include "storage/s3_part_rules.h"
 #include "storage/sigv4.h"
@@ -41,6 +42,8 @@ struct S3Options {
   S3PartRules parts = {};
   std::uint64_t multipart_from_bytes = limits::kS3MultipartBytes;  // larger files go in parts
   std::function<void()> on_progress = {};                          // called whenever bytes of a body move, either way
+  std::function<void(bool)> on_silence = {};  // true, then false: around a call with S3Request::stall
+  std::shared_ptr<RetryQuota> quota = std::make_shared<RetryQuota>();  // pays for repeated parts; of this store
 };
 
 struct S3Request {

@@ -7,28 +7,35 @@
 #include "storage/s3_multipart.h"
 
 namespace cloakroom {
+namespace {
+
+const StoreHeader kNoType{"Content-Type", "application/octet-stream"};
+const StoreHeader kSaved{"Content-Disposition", "attachment"};
+
+}  // namespace
 
 Result<BrowserRequest> S3DirectStore::sign_upload(const DirectObject& object, std::chrono::seconds expires) {
   BrowserRequest request;
   if (method_ == DirectMethod::kPost) {
     TRY_ASSIGN(PostForm form, client_.presign_post({.key = object.key.str(),
-                                                    .content_type = object.content_type,
+                                                    .content_type = kNoType.value,
                                                     .min_bytes = object.size_bytes,
                                                     .max_bytes = object.size_bytes,
-                                                    .expires = expires}));
+                                                    .expires = expires,
+                                                    .extra = {kSaved}}));
     request.method = "POST";
     request.url = std::move(form.url);
     for (FormField& field : form.fields) request.fields.emplace_back(std::move(field.name), std::move(field.value));
     return request;
   }
   request.method = "PUT";
-  request.headers = {{"Content-Type", object.content_type}};
-  TRY_ASSIGN(request.url, client_.presign_url({.method = "PUT",
-                                               .key = object.key.str(),
-                                               .headers = {{"Content-Type", object.content_type},
-                                                           {"Content-Length", std::to_string(object.size_bytes)}},
-                                               .expires = expires,
-                                               .for_browser = true}));
+  request.headers = {{kNoType.name, kNoType.value}, {kSaved.name, kSaved.value}};
+  TRY_ASSIGN(request.url,
+             client_.presign_url({.method = "PUT",
+                                  .key = object.key.str(),
+                                  .headers = {kNoType, kSaved, {"Content-Length", std::to_string(object.size_bytes)}},
+                                  .expires = expires,
+                                  .for_browser = true}));
   return request;
 }
 
@@ -48,7 +55,7 @@ Result<BrowserRequest> S3DirectStore::sign_part(const PartsRef& upload, const Pa
 }
 
 Result<std::string> S3DirectStore::begin_parts(const DirectObject& object) {
-  return create_multipart(client_, object.key.str(), {{"Content-Type", object.content_type}});
+  return create_multipart(client_, object.key.str(), {kNoType, kSaved});
 }
 
 Status S3DirectStore::finish_parts(const PartsRef& upload, std::span<const UploadedPart> parts,

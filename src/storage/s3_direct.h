@@ -1,8 +1,12 @@
 // s3_direct.h — the port DirectStore over a bucket: presigned PUTs or a POST policy, and multipart uploads in parts.
 //
-// PUT      Content-Type and Content-Length are signed, so neither can be another; the bytes are not (UNSIGNED-PAYLOAD).
-// POST     a policy of exactly this key, type and size.
-// Parts    presigned PUTs of one part each, with a signed Content-Length.
+// PUT      Content-Type, Content-Disposition and Content-Length are signed, so none can be another; the bytes are not
+//          (UNSIGNED-PAYLOAD).
+// POST     a policy of exactly this key, size and headers.
+// Parts    presigned PUTs of one part each, with a signed Content-Length; the upload is begun with the headers.
+// Headers  application/octet-stream and "attachment", whatever the bytes: a browser that comes upon the object, by a
+// CDN
+//          say, shows nothing. Both, for Ceph 16.2 forgets a Content-Disposition of a form.
 // Where    the public endpoint; the store must let the page's origin in (CORS) and show it the ETag.
 // Lifetime the client is borrowed.
 #pragma once

@@ -7,6 +7,17 @@
 #include "storage/s3_multipart.h"
 
 namespace cloakroom {
+namespace {
+
+Result<bool> is_left_over(const S3Upload& upload, const LeftoverRule& rule) {
+  if (is_own_key(rule.key_prefix, upload.key)) return upload.initiated < rule.begun_before;
+  const auto ticket = quarantined_ticket(rule.key_prefix, upload.key);
+  if (!ticket || upload.initiated >= rule.quarantined_before) return false;
+  TRY_ASSIGN(const bool is_promised, rule.is_promised(*ticket, upload.id));
+  return !is_promised;
+}
+
+}  // namespace
 
 Result<std::size_t> abort_leftovers(S3Client& client, const LeftoverRule& rule) {
   std::size_t dropped = 0;
@@ -15,12 +26,14 @@ Result<std::size_t> abort_leftovers(S3Client& client, const LeftoverRule& rule) 
   do {
     TRY_ASSIGN(page, list_multipart(client, rule.key_prefix, page));
     for (const S3Upload& upload : page.uploads) {
-      if (upload.initiated >= rule.begun_before || !is_own_key(rule.key_prefix, upload.key)) continue;
-      Status aborted = abort_multipart(client, {upload.key, upload.id});
+      Result<bool> left_over = is_left_over(upload, rule);
+      if (left_over && !*left_over) continue;
+      const Status aborted =
+          left_over ? abort_multipart(client, {upload.key, upload.id}) : Status(std::move(left_over).error());
       if (aborted) {
         ++dropped;
       } else if (!failure) {
-        failure = std::move(aborted).error();
+        failure = aborted.error();
       }
     }
   } while (page.truncated);

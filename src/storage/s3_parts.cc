@@ -20,21 +20,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLongestWait{1000};
 
-milliseconds pause_before(unsigned repetition, const Error& error, const PartsTools& tools) {
-  const milliseconds base = error.throttled ? tools.retry.throttled_base : tools.retry.base;
-  const auto longest = std::min<milliseconds>(tools.retry.cap, base * (1U << std::min(repetition - 1, 16U)));
-  return milliseconds(static_cast<long>(tools.tools.random() * static_cast<double>(longest.count())));
-}
-
-template <class Call>
-Status repeat(const PartsTools& tools, const Call& call) {
-  for (unsigned attempt = 1;; ++attempt) {
-    Status done = call();
-    if (done || !done.error().retryable || attempt >= tools.retry.attempts) return done;
-    tools.tools.sleep(pause_before(attempt, done.error(), tools));
-  }
-}
-
 // Reads the file once, part after part, a block at a call.
 class ReadAhead {
  public:
@@ -77,10 +62,10 @@ class ReadAhead {
 
 class Sender {
  public:
-  Sender(S3Client& client, const MultipartRef& upload, const PartsTools& tools)
+  Sender(S3Client& client, const MultipartRef& upload, Retrier& retrier)
       : client_(client),
         upload_(upload),
-        tools_(tools),
+        retrier_(retrier),
         lanes_(limits::kS3PartsInFlight),
         curl_(limits::kS3PartsInFlight, CurlTimes{client.options().connect_timeout, client.options().stall_timeout},
               client.options().on_progress) {}
@@ -93,7 +78,7 @@ class Sender {
       milliseconds patience = longest_wait();
       if (may_read_ahead() && !file.is_done()) {
         TRY_ASSIGN(auto hashed, file.step());
-        if (hashed) waiting_.push_back({std::move(*hashed), 1, Steady::now()});
+        if (hashed) waiting_.push_back({.data = std::move(*hashed), .due = Steady::now()});
         patience = milliseconds(0);
       }
       std::optional<CurlParallel::Finished> finished = curl_.step(patience);
@@ -107,7 +92,8 @@ class Sender {
  private:
   struct Part {
     ReadAhead::HashedPart data;
-    unsigned attempt = 0;
+    unsigned attempt = 1;
+    unsigned paid = 0;  // for this attempt
     Steady::time_point due{};
   };
   struct Lane {
@@ -168,13 +154,18 @@ class Sender {
       const HttpAnswer& answer = *finished.answer;
       const std::string_view etag = answer.header("etag");
       const bool is_stored = answer.status >= 200 && answer.status < 300;
-      if (is_stored && !etag.empty()) return std::optional(S3Part{part.data.number, std::string(etag)});
+      if (is_stored && !etag.empty()) {
+        retrier_.succeeded(part.paid);
+        return std::optional(S3Part{part.data.number, std::string(etag)});
+      }
       error =
           is_stored ? Error{Errc::kStore, "store took a part without an ETag", {}, true} : s3_error("PUT part", answer);
     }
     if (error.code == Errc::kNotFound) error.code = Errc::kStore;  // the upload was aborted by others
-    if (!error.retryable || part.attempt >= tools_.retry.attempts) return error;
-    part.due = Steady::now() + pause_before(part.attempt, error, tools_);
+    const auto pause = retrier_.plan_next(part.attempt, error);
+    if (!pause) return error;
+    part.due = Steady::now() + pause->time;
+    part.paid = pause->paid;
     ++part.attempt;
     waiting_.push_back(std::move(part));
     return std::optional<S3Part>();
@@ -182,21 +173,21 @@ class Sender {
 
   S3Client& client_;
   const MultipartRef& upload_;
-  const PartsTools& tools_;
+  Retrier& retrier_;
   std::deque<Part> waiting_;  // hashed and not on a lane: at most one new part, and those to be sent again
   std::vector<Lane> lanes_;
   CurlParallel curl_;  // last: it borrows from the lanes
 };
 
 Result<Sha256Digest> send_and_complete(S3Client& client, const MultipartRef& ref, const PartsUpload& upload,
-                                       const S3PartPlan& plan, const PartsTools& tools) {
+                                       const S3PartPlan& plan, Retrier& retrier) {
   ReadAhead file(upload.bytes, plan);
   std::vector<S3Part> parts;
   {
-    Sender sender(client, ref, tools);  // its end closes the connections of parts still on the way
+    Sender sender(client, ref, retrier);  // its end closes the connections of parts still on the way
     TRY_ASSIGN(parts, sender.send(file, plan.parts));
   }
-  TRY(repeat(tools, [&] { return complete_multipart(client, ref, parts, upload.bytes.size); }));
+  TRY(retrier.repeat([&] { return complete_multipart(client, ref, parts, upload.bytes.size); }));
   return file.finish();
 }
 
@@ -206,9 +197,10 @@ Result<Sha256Digest> put_parts(S3Client& client, const PartsUpload& upload, cons
   TRY_ASSIGN(const S3PartPlan plan, plan_parts(upload.bytes.size, client.options().parts));
   TRY_ASSIGN(const std::string id, create_multipart(client, upload.key, upload.headers));
   const MultipartRef ref{upload.key, id};
-  Result<Sha256Digest> digest = send_and_complete(client, ref, upload, plan, tools);
+  Retrier retrier(tools.retry, tools.tools, client.options().quota);
+  Result<Sha256Digest> digest = send_and_complete(client, ref, upload, plan, retrier);
   if (digest) return digest;
-  const Status aborted = repeat(tools, [&] { return abort_multipart(client, ref); });
+  const Status aborted = retrier.repeat([&] { return abort_multipart(client, ref); });
   if (!aborted) log(Level::kWarning, "s3.abort_failed", {{"detail", aborted.error().detail}});
   Error error = std::move(digest).error();
   error.was_repeated = true;  // a second try would send everything again

@@ -2,8 +2,8 @@
 //
 // Order    create, parts, complete. While parts are sent the next one is read and hashed in small blocks, for its own
 //          SHA-256 (sent as x-amz-content-sha256, so the store checks each part) and for the whole's, in one pass.
-// Retry    a part that fails in passing is sent again, signed anew, after a pause by chance; so are complete and abort.
-//          Parts that arrived are never sent twice.
+// Retry    a part that fails in passing is sent again, signed anew, after a pause by the rules of retry.h; so are
+//          complete and abort. The client's options name the purse. Parts that arrived are never sent twice.
 // Failure  the upload is aborted before the Error is returned. What was worth repeating was repeated (`was_repeated`),
 //          unless the upload could not even be created. An abort that fails, too, is logged; the parts then wait for
 //          the sweep (s3_leftovers.h).

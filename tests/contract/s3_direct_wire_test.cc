@@ -5,6 +5,7 @@
 #include <string>
 
 #include "scripted_server.h"
+#include "storage/s3_copy.h"
 #include "store_suite.h"
 
 using namespace cloakroom;         // NOLINT: a test
@@ -19,9 +20,10 @@ const FixedClock kClock;
 
 struct Wire {
   ScriptedServer server;
+  std::string silences;  // "()" for each
   std::unique_ptr<S3Client> client;
   ObjectKey key = key_of("quarantine/a b");
-  DirectObject object{key, "image/png", 123};
+  DirectObject object{key, 123};
 
   explicit Wire(std::vector<Reply> replies = {}) : server(std::move(replies)) {
     S3Options o;
@@ -30,6 +32,7 @@ struct Wire {
     o.bucket = "files";
     o.access_key_id = "AKID";
     o.secret_access_key = "secret";
+    o.on_silence = [this](bool is_so) { silences += is_so ? "(" : ")"; };
     client = CHECK_OK(S3Client::make(o, kClock));
   }
   Status finish() {
@@ -46,29 +49,31 @@ std::string refusal(const std::string& code) {
   return answer("400 Bad Request", "", "<Error><Code>" + code + "</Code></Error>");
 }
 
-void a_put_binds_type_and_length_at_the_public_endpoint() {
+void a_put_binds_length_and_harmless_headers_at_the_public_endpoint() {
   Wire w;
   const auto put =
       CHECK_OK(S3DirectStore(*w.client, DirectMethod::kPut).sign_upload(w.object, std::chrono::seconds(60)));
   CHECK(put.method == "PUT" && put.fields.empty());
   CHECK(put.url.starts_with("https://files.example.com/files/quarantine/a%20b?"));
-  CHECK(has(put.url, "X-Amz-Expires=60&") && has(put.url, "X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost"));
-  CHECK_EQ(put.headers.size(), 1u);  // a browser sets the length itself, and lets nobody else
-  CHECK(put.headers[0] == std::pair(std::string("Content-Type"), std::string("image/png")));
+  CHECK(has(put.url, "X-Amz-Expires=60&") &&
+        has(put.url, "X-Amz-SignedHeaders=content-disposition%3Bcontent-length%3Bcontent-type%3Bhost"));
+  // a browser sets the length itself, and lets nobody else
+  const std::vector<std::pair<std::string, std::string>> wanted{{"Content-Type", "application/octet-stream"},
+                                                                {"Content-Disposition", "attachment"}};
+  CHECK(put.headers == wanted);
 }
 
-void another_size_or_type_is_another_signature() {
+void another_size_is_another_signature() {
   Wire w;
   S3DirectStore store(*w.client, DirectMethod::kPut);
   const auto signature = [&](const DirectObject& object) {
     const std::string url = CHECK_OK(store.sign_upload(object, std::chrono::seconds(60))).url;
     return url.substr(url.find("X-Amz-Signature="));
   };
-  CHECK(signature(w.object) != signature({w.key, "image/png", 124}));
-  CHECK(signature(w.object) != signature({w.key, "text/html", 123}));
+  CHECK(signature(w.object) != signature({w.key, 124}));
 }
 
-void a_form_fixes_key_and_type() {
+void a_form_fixes_key_and_harmless_headers() {
   Wire w;
   const auto post =
       CHECK_OK(S3DirectStore(*w.client, DirectMethod::kPost).sign_upload(w.object, std::chrono::seconds(60)));
@@ -81,7 +86,8 @@ void a_form_fixes_key_and_type() {
     return std::string("(absent)");
   };
   CHECK_EQ(field("key"), "quarantine/a b");
-  CHECK_EQ(field("content-type"), "image/png");
+  CHECK_EQ(field("content-type"), "application/octet-stream");
+  CHECK_EQ(field("content-disposition"), "attachment");
   CHECK(field("policy") != "(absent)" && field("x-amz-signature") != "(absent)");
 }
 
@@ -94,15 +100,33 @@ void a_part_binds_its_number_upload_and_length() {
   CHECK(has(part.url, "X-Amz-SignedHeaders=content-length%3Bhost"));
 }
 
-void parts_are_begun_with_the_type_and_finished_in_order() {
+void parts_are_begun_with_harmless_headers_and_finished_in_order() {
   Wire w(
       {answer("200 OK", "", "<InitiateMultipartUploadResult><UploadId>id/+</UploadId></InitiateMultipartUploadResult>"),
        answer("200 OK", "", "<CompleteMultipartUploadResult/>")});
   CHECK_EQ(CHECK_OK(S3DirectStore(*w.client, DirectMethod::kPut).begin_parts(w.object)), "id/+");
-  CHECK(w.server.request_has(0, "\r\nContent-Type: image/png\r\n"));
+  CHECK(w.server.request_has(0, "\r\nContent-Type: application/octet-stream\r\n"));
+  CHECK(w.server.request_has(0, "\r\nContent-Disposition: attachment\r\n"));
+  CHECK(w.server.request_has(0, "SignedHeaders=content-disposition;content-type;host;"));
+  CHECK_EQ(w.silences, "");
   CHECK_OK(w.finish());
+  CHECK_EQ(w.silences, "()");  // a store may put many parts together before it says a word
   const std::string request = w.server.request(1);
   CHECK(request.find("<PartNumber>1<") < request.find("<PartNumber>2<"));
+}
+
+void a_copy_is_silent_by_nature_and_an_abort_is_not() {
+  Wire w({answer("200 OK", "", "<CopyObjectResult/>"), answer("204 No Content", "", "")});
+  CHECK_OK(copy_object(*w.client, w.key, key_of("final"), {}));
+  CHECK_EQ(w.silences, "()");
+  CHECK_OK(S3DirectStore(*w.client, DirectMethod::kPut).abort_parts({w.key, "id"}));
+  CHECK_EQ(w.silences, "()");
+}
+
+void a_silence_ends_with_a_store_that_hangs_up() {
+  Wire w({Reply("")});
+  CHECK_ERR(copy_object(*w.client, w.key, key_of("final"), {}), Errc::kStore);
+  CHECK_EQ(w.silences, "()");
 }
 
 void parts_that_the_store_has_not_got_are_the_clients_to_mend() {
@@ -132,11 +156,13 @@ void an_upload_that_is_gone_is_aborted_already() {
 
 int main() {
   const CMUnitTest tests[] = {
-      CASE(a_put_binds_type_and_length_at_the_public_endpoint),
-      CASE(another_size_or_type_is_another_signature),
-      CASE(a_form_fixes_key_and_type),
+      CASE(a_put_binds_length_and_harmless_headers_at_the_public_endpoint),
+      CASE(another_size_is_another_signature),
+      CASE(a_form_fixes_key_and_harmless_headers),
       CASE(a_part_binds_its_number_upload_and_length),
-      CASE(parts_are_begun_with_the_type_and_finished_in_order),
+      CASE(parts_are_begun_with_harmless_headers_and_finished_in_order),
+      CASE(a_copy_is_silent_by_nature_and_an_abort_is_not),
+      CASE(a_silence_ends_with_a_store_that_hangs_up),
       CASE(parts_that_the_store_has_not_got_are_the_clients_to_mend),
       CASE(a_store_that_is_away_is_not_the_clients_fault),
       CASE(an_upload_that_is_gone_is_aborted_already),

@@ -199,7 +199,10 @@ std::string leftovers(const std::string& more) {
          upload("p/backup.tar", "others1", "2015-08-29T23:00:00.000Z") +
          upload("p/incoming/0198c0de", "others2", "2015-08-29T23:00:00.000Z") + "</ListMultipartUploadsResult>";
 }
-const LeftoverRule kOld{"p/", TimePoint(std::chrono::seconds(1440938160 - 3600))};  // begun before 11:36
+const LeftoverRule kOld{"p/",
+                        TimePoint(std::chrono::seconds(1440938160 - 3600)),  // begun before 11:36
+                        TimePoint(std::chrono::seconds(1440938160 - 7200)),
+                        {}};
 
 void only_old_uploads_under_our_own_keys_are_dropped() {
   Wire w(
@@ -228,6 +231,40 @@ void one_left_over_that_stays_does_not_save_the_others() {
   CHECK_EQ(w.server.requests().size(), 3U);
 }
 
+// Begun in quarantine: known to its ticket, known to none, too young there, and one of others.
+std::string quarantined() {
+  const auto upload = [](const std::string& key, const std::string& id, const char* time) {
+    return "<Upload><Key>" + key + "</Key><UploadId>" + id + "</UploadId><Initiated>" + time + "</Initiated></Upload>";
+  };
+  const std::string key = "p/quarantine/0198c0de00007000800000000000000";
+  return "<ListMultipartUploadsResult>" + upload(key + "1", "known", "2015-08-30T10:00:00.000Z") +
+         upload(key + "2", "lost", "2015-08-30T10:00:00.000Z") + upload(key + "3", "new", "2015-08-30T10:50:00.000Z") +
+         upload("p/quarantine/mine", "others", "2015-08-30T10:00:00.000Z") + "</ListMultipartUploadsResult>";
+}
+
+void in_quarantine_only_old_uploads_that_no_ticket_knows_are_dropped() {
+  Wire w({answer("200 OK", quarantined()), answer("204 No Content", "")});
+  LeftoverRule rule = kOld;
+  std::vector<std::string> asked;
+  rule.is_promised = [&asked](const Uuid& ticket, std::string_view upload_id) -> Result<bool> {
+    asked.push_back(to_string(ticket) + " " + std::string(upload_id));
+    return upload_id == "known";
+  };
+  CHECK_EQ(CHECK_OK(abort_leftovers(*w.client, rule)), 1U);
+  CHECK_EQ(w.server.requests().size(), 2U);
+  CHECK_EQ(w.line(1), "DELETE /files/p/quarantine/0198c0de000070008000000000000002?uploadId=lost HTTP/1.1");
+  CHECK(asked == (std::vector<std::string>{"0198c0de-0000-7000-8000-000000000001 known",
+                                           "0198c0de-0000-7000-8000-000000000002 lost"}));
+}
+
+void without_its_tickets_quarantine_is_left_alone() {
+  Wire w({answer("200 OK", quarantined())});
+  LeftoverRule rule = kOld;
+  rule.is_promised = [](const Uuid&, std::string_view) -> Result<bool> { return Error{Errc::kDatabase, "away"}; };
+  CHECK_ERR(abort_leftovers(*w.client, rule), Errc::kDatabase);
+  CHECK_EQ(w.server.requests().size(), 1U);
+}
+
 void a_store_that_lists_no_uploads_is_an_error() {
   Wire w({error_answer("501 Not Implemented", "NotImplemented")});
   CHECK_ERR(abort_leftovers(*w.client, kOld), Errc::kStore);
@@ -254,6 +291,8 @@ int main() {
       CASE(only_old_uploads_under_our_own_keys_are_dropped),
       CASE(left_overs_of_all_pages_are_dropped),
       CASE(one_left_over_that_stays_does_not_save_the_others),
+      CASE(in_quarantine_only_old_uploads_that_no_ticket_knows_are_dropped),
+      CASE(without_its_tickets_quarantine_is_left_alone),
       CASE(a_store_that_lists_no_uploads_is_an_error),
   };
   return RUN_TESTS("s3_multipart_wire", tests);

@@ -121,6 +121,38 @@ void a_part_that_keeps_failing_ends_in_an_abort() {
   CHECK_EQ(p.server.count("POST", "uploadId="), 0U);
 }
 
+void a_part_waits_as_long_as_the_store_asks() {
+  Place p([](const PartsRequest& r) -> std::string {
+    if (r.attempt > 1 || r.part != 2) return "";
+    return PartsServer::answer("503 Slow Down", "<Error><Code>SlowDown</Code></Error>", "Retry-After: 1\r\n");
+  });
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK_OK(p.put());
+  CHECK(std::chrono::steady_clock::now() - begun >= std::chrono::seconds(1));
+  CHECK_EQ(p.server.count("PUT", "partNumber=2&"), 2U);
+}
+
+void with_an_empty_purse_a_part_is_sent_once() {
+  Place p([](const PartsRequest& r) -> std::string {
+    return r.part == 2 ? PartsServer::error("500 Internal Server Error", "InternalError") : "";
+  });
+  RetryQuota& purse = *p.client->options().quota;
+  while (purse.take({Errc::kStore, "", {}, true}) > 0) continue;
+  const auto put = p.put();
+  CHECK(!put && put.error().was_repeated);
+  CHECK_EQ(p.server.count("PUT", "partNumber=2&"), 1U);
+}
+
+void a_part_that_got_through_pays_back() {
+  Place p([](const PartsRequest& r) -> std::string {
+    return r.part == 2 && r.attempt < 3 ? PartsServer::error("500 Internal Server Error", "InternalError") : "";
+  });
+  CHECK_OK(p.put());
+  const unsigned left = p.client->options().quota->left();
+  CHECK(left >= 500 - 14);  // two were paid for, the one that worked came back
+  CHECK(left < 500);
+}
+
 void a_refused_part_is_not_repeated() {
   for (const char* code : {"AccessDenied", "NoSuchUpload"}) {
     Place p([code](const PartsRequest& r) -> std::string {
@@ -245,6 +277,9 @@ int main() {
       CASE(parts_are_on_the_way_side_by_side),
       CASE(a_part_that_fails_is_sent_again_alone_and_signed_anew),
       CASE(a_part_that_keeps_failing_ends_in_an_abort),
+      CASE(a_part_waits_as_long_as_the_store_asks),
+      CASE(with_an_empty_purse_a_part_is_sent_once),
+      CASE(a_part_that_got_through_pays_back),
       CASE(a_refused_part_is_not_repeated),
       CASE(an_abort_is_repeated_and_then_left_to_the_sweep),
       CASE(a_completion_is_repeated_and_its_lost_answer_found_out),

@@ -78,8 +78,7 @@ class FakeDirectStore final : public DirectStore {
   Result<BrowserRequest> sign_upload(const DirectObject& object, std::chrono::seconds expires) override {
     TRY(failures.enter("sign_upload"));
     last_expires = expires;
-    return BrowserRequest{
-        "PUT", "https://files.example.com/" + object.key.str(), {{"Content-Type", object.content_type}}, {}};
+    return BrowserRequest{"PUT", "https://files.example.com/" + object.key.str(), {{"Content-Type", "x/y"}}, {}};
   }
   Result<BrowserRequest> sign_part(const PartsRef& upload, const PartOf& part, std::chrono::seconds expires) override {
     TRY(failures.enter("sign_part"));

@@ -148,11 +148,34 @@ def test_completing_before_the_upload_says_so_and_the_ticket_stays(direct):
     assert complete(direct, ticket).status == 201
 
 
+def assert_harmless(stack, ticket, form):
+    """Whoever may read the bucket, by a CDN say, is shown nothing of what nobody has looked at."""
+    seen = stack.s3.head_object(Bucket=stack.settings["S3_BUCKET"], Key=QUARANTINE + ticket["id"].replace("-", ""))
+    assert seen["ContentType"] == "application/octet-stream"
+    if not form:  # Ceph forgets it
+        assert seen["ContentDisposition"] == "attachment"
+
+
+def test_what_lies_in_quarantine_is_shown_by_no_browser(direct):
+    ticket = upload(direct, HTML, name="a.html", kind="text/html")
+    if direct.method == "POST":
+        assert ticket["fields"]["Content-Disposition"] == "attachment"
+    assert_harmless(direct, ticket, direct.method == "POST")
+    made = complete(direct, ticket).json()
+    seen = direct.s3.head_object(Bucket=direct.settings["S3_BUCKET"], Key=direct.key_of(made))
+    assert seen["ContentType"] == made["mime_type"] == "text/html"
+    assert seen["ContentDisposition"].startswith("attachment; filename=")
+    picture = complete(direct, upload(direct, PNG)).json()
+    seen = direct.s3.head_object(Bucket=direct.settings["S3_BUCKET"], Key=direct.key_of(picture))
+    assert seen["ContentType"] == "image/png" and seen["ContentDisposition"].startswith("inline; filename=")
+
+
 def test_the_store_takes_no_other_size_or_type(direct):
     ticket = ask(direct)
     assert send(ticket, PNG + b"more").status_code in (400, 403)
     assert send(ticket, PNG[:-1]).status_code in (400, 403)
     assert send(ticket, PNG, **{"Content-Type": "text/html"}).status_code in (400, 403)
+    assert send(ticket, PNG, **{"Content-Disposition": "inline"}).status_code in (400, 403)
     if direct.method == "POST":
         assert send(ticket, PNG, key="quarantine/another").status_code in (400, 403)
     assert complete(direct, ticket).status == 409, "nothing was taken"
@@ -265,6 +288,10 @@ def test_a_large_file_goes_in_parts(direct):
     assert complete(direct, ticket, body={"parts": [{"part_number": 1}]}).status == 400
     other = [{**p, "etag": '"0123456789abcdef0123456789abcdef"'} for p in parts]
     assert complete(direct, ticket, body={"parts": other}).status == 409
+    direct.s3.complete_multipart_upload(
+        Bucket=direct.settings["S3_BUCKET"], Key=unfinished(direct)[0]["Key"], UploadId=unfinished(direct)[0]["UploadId"],
+        MultipartUpload={"Parts": [{"PartNumber": p["part_number"], "ETag": p["etag"]} for p in parts]})
+    assert_harmless(direct, ticket, form=False)
     answer = complete(direct, ticket, body={"parts": parts[::-1]})
     assert answer.status == 201, str(answer)
     assert answer.json()["sha256"] == hashlib.sha256(data).hexdigest()
@@ -284,6 +311,26 @@ def test_parts_that_nobody_completed_are_aborted(direct):
     assert post(direct, ticket["parts"]["url"], {"part_numbers": [1]}).status == 409
     direct.tool("jobs", "--once")
     wait_until(lambda: not unfinished(direct), 10, "the parts are dropped")
+
+
+def test_parts_that_no_ticket_knows_are_swept(direct):
+    """Of a worker that was killed before it could write the upload's id down."""
+    data = os.urandom(6 * MIB)
+    kept, lost = (ask(direct, data, kind="application/octet-stream") for _ in range(2))
+    send_parts(direct, lost, data, [1])
+    direct.sql("UPDATE direct_uploads SET upload_id = NULL WHERE id = %s", lost["id"])
+    gone = direct.s3.create_multipart_upload(Bucket=direct.settings["S3_BUCKET"], Key=QUARANTINE + "0" * 32)["Key"]
+    foreign = direct.s3.create_multipart_upload(Bucket=direct.settings["S3_BUCKET"], Key=QUARANTINE + "of others")
+    before = {u["Key"] for u in unfinished(direct)}
+    assert len(before) == 4 and gone in before
+    direct.tool("jobs", "--sweep")
+    assert {u["Key"] for u in unfinished(direct)} == before, "too young"
+    assert "event=sweep.done uploads=2" in direct.tool("jobs", "--sweep", "--older-than", "0").stderr
+    assert {u["Key"] for u in unfinished(direct)} == {QUARANTINE + kept["id"].replace("-", ""), foreign["Key"]}
+    answer = complete(direct, kept, body={"parts": send_parts(direct, kept, data)})
+    assert answer.status == 201, str(answer)
+    direct.s3.abort_multipart_upload(Bucket=direct.settings["S3_BUCKET"], Key=foreign["Key"],
+                                     UploadId=foreign["UploadId"])
 
 
 def test_a_worker_killed_while_completing_leaves_a_ticket_that_can_be_completed(world):

@@ -12,7 +12,9 @@ import pytest
 
 from gate import Gate
 from processes import wait_until
+from recording_proxy import RecordingProxy
 from servers import connect
+from test_direct_uploads import complete, upload
 from test_failures import assert_clear
 
 
@@ -135,6 +137,37 @@ def test_a_store_that_hangs_holds_some_workers_and_not_the_others(new_stack, gat
         assert until_taken(stack, 15) < 10
         assert sum(h.result().status == 201 for h in held) >= 2, [str(h.result()) for h in held]
     assert stack.get(made["url"]).body == b"from before"
+
+
+class SlowCopies(RecordingProxy):
+    """Before a store that takes `seconds` for each copy and says nothing meanwhile."""
+
+    def __init__(self, port, seconds):
+        super().__init__(port)
+        self.seconds, self.copying = seconds, threading.Event()
+
+    def note_request(self, block):
+        if b"\r\nx-amz-copy-source: " in block:
+            self.copying.set()
+            time.sleep(self.seconds)
+        return super().note_request(block)
+
+
+def test_a_copy_that_takes_long_is_no_hang(new_stack, ceph):
+    """One of two workers waits for it, which is all that may be in the store."""
+    with SlowCopies(urlsplit(ceph.settings["S3_ENDPOINT"]).port, 8) as proxy, \
+            concurrent.futures.ThreadPoolExecutor(1) as pool:
+        stack = new_stack(stack={"s3": True}, WORKERS=2, S3_ENDPOINT=f"http://127.0.0.1:{proxy.port}")
+        ticket = upload(stack)
+        completing = pool.submit(complete, stack, ticket)
+        assert proxy.copying.wait(5)
+        time.sleep(2.5)  # until nothing has moved for longer than the patience with a store
+        for _ in range(5):
+            answer, seconds = timed(lambda: stack.put(b"x" * 20_000))
+            assert answer.status == 201 and seconds < 2, (str(answer), seconds)
+        assert stack.get("/readyz", None).status == 200
+        assert not completing.done()
+        assert completing.result().status == 201, str(completing.result())
 
 
 # --- S3_FALLBACK=local: uploads go on ---------------------------------------------------------------------------------

@@ -41,7 +41,8 @@ struct Bench {
                        now += 100;
                        while_waiting();
                      }}};
-  GuardedStore store{inner, breaker, bulkhead};
+  StoreGuard guard{inner, breaker, bulkhead};
+  GuardedStore store{inner, guard};
   ObjectKey key = CHECK_OK(ObjectKey::parse("k"));
 
   Bench() { set_log_level(Level::kError); }
@@ -197,25 +198,137 @@ static void bytes_that_come_are_a_sign_of_life() {
     Status remove(const ObjectKey&) override { return Ok{}; }
     Status copy(const ObjectKey&, const ObjectKey&, const ObjectMeta&) override { return Ok{}; }
   } slow(b);
-  GuardedStore store(slow, b.breaker, b.bulkhead);
+  StoreGuard guard(slow, b.breaker, b.bulkhead);
+  GuardedStore store(slow, guard);
   Watch watch(b);
   CHECK_OK(store.get(b.key, {0, 1}, watch));
 }
 
 static void a_child_that_died_inside_loses_its_place() {
-  Bench b;
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const auto place = b.bulkhead.try_enter();
-    ::_exit(place ? 0 : 1);  // as kill -9: no destructor
+  for (const bool was_silent : {false, true}) {
+    Bench b;
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const auto place = b.bulkhead.try_enter();
+      if (was_silent) b.bulkhead.silent(true);
+      ::_exit(place ? 0 : 1);  // as kill -9: no destructor
+    }
+    int status = 1;
+    ::waitpid(child, &status, 0);
+    CHECK_EQ(status, 0);
+    CHECK_EQ(places_taken(b), 1u);  // seen by another process
+    b.board->s3_calls.forget(child + 1);
+    CHECK_EQ(places_taken(b), 1u);
+    b.board->s3_calls.forget(child);
+    CHECK_EQ(places_taken(b), 0u);
   }
-  int status = 1;
-  ::waitpid(child, &status, 0);
-  CHECK_EQ(status, 0);
-  CHECK_EQ(places_taken(b), 1u);  // seen by another process
-  b.board->s3_calls.forget(child + 1);
-  CHECK_EQ(places_taken(b), 1u);
-  b.board->s3_calls.forget(child);
+}
+
+// Two of another process, the first of which copies and says nothing for a minute.
+static void occupy_in_silence(Bench& b) {
+  b.occupy(0, -1);
+  b.occupy(1);
+  b.bulkhead.moved();
+}
+
+static void a_call_that_is_silent_by_nature_is_waited_for_while_the_store_answers() {
+  Bench b;
+  occupy_in_silence(b);
+  b.while_waiting = [&b] {
+    if (b.waits == 600) b.occupy(0, 0);
+  };
+  CHECK_OK(b.ask());
+  CHECK_EQ(b.waits, 600);  // of 100 ms: it is still occupied
+  CHECK_EQ(b.journal.size(), 30u);
+  CHECK_EQ(b.journal.front(), "store_ready");  // asked once in the time of patience
+  CHECK_EQ(b.journal.back(), "remove");
+}
+
+static void where_all_are_silent_one_more_is_let_in_if_the_store_answers() {
+  Bench b;
+  b.occupy(0, -1);
+  b.occupy(1, -2);
+  CHECK_OK(b.ask());
+  CHECK(b.journal == (fake::Journal{"store_ready", "remove"}));
+  CHECK_EQ(b.waits, 0);
+  CHECK_EQ(places_taken(b), 2u);
+  b.inner.failures.fail(1, kAway);
+  CHECK_ERR(b.ask(), Errc::kStoreAway);
+  CHECK_EQ(places_taken(b), 2u);
+  b.occupy(2);  // that one, of another process: two more are too many
+  b.bulkhead.moved();
+  b.while_waiting = [&b] {
+    b.bulkhead.moved();
+    if (b.waits == 50) b.occupy(2, 0);
+  };
+  CHECK_OK(b.ask());
+  CHECK_EQ(b.waits, 50);
+  b.occupy(2);
+  b.while_waiting = [] {};
+  b.journal.clear();
+  b.inner.failures.fail(1, kAway);
+  CHECK_ERR(b.ask(), Errc::kStoreAway);
+  CHECK(b.journal == fake::Journal{"store_ready"});
+}
+
+static void the_one_more_may_be_silent_too() {
+  Bench b;
+  b.occupy(0, -1);
+  b.occupy(1, -2);
+  const auto place = b.bulkhead.enter([] { return true; });
+  CHECK(place);
+  b.bulkhead.silent(true);
+  CHECK_EQ(b.board->s3_calls.holders[2].load(), -::getpid());
+  b.bulkhead.silent(false);
+}
+
+static void a_store_that_does_not_answer_beside_a_silent_call_stands_still() {
+  Bench b;
+  occupy_in_silence(b);
+  b.inner.failures.fail(1, kAway);
+  CHECK_ERR(b.ask(), Errc::kStoreAway);
+  CHECK_EQ(b.waits, 20);
+  CHECK(b.journal == fake::Journal{"store_ready"});
+}
+
+static void a_refusal_beside_a_silent_call_is_an_answer() {
+  Bench b;
+  occupy_in_silence(b);
+  b.inner.failures.fail(1, {Errc::kStore, "403", {}, false});
+  b.while_waiting = [&b] {
+    if (b.waits == 25) b.occupy(0, 0);
+  };
+  CHECK_OK(b.ask());
+}
+
+static void a_silent_call_refuses_nobody_without_a_question() {
+  Bench b;
+  occupy_in_silence(b);
+  b.now += 60000;
+  CHECK_OK(b.store.admits());
+  CHECK(b.journal.empty());
+  CHECK_OK(b.store.ready());
+  CHECK(b.journal == fake::Journal{"store_ready"});
+  b.inner.failures.fail(1, kAway);
+  CHECK_ERR(b.store.ready(), Errc::kStore);
+  b.occupy(0);  // it has its answer by now, and the body does not come
+  CHECK_ERR(b.store.admits(), Errc::kStoreAway);
+}
+
+static void silence_belongs_to_the_place_and_ends_with_it() {
+  Bench b;
+  b.bulkhead.silent(true);  // holds no place
+  CHECK(!b.bulkhead.has_silent());
+  {
+    const auto place = b.bulkhead.try_enter();
+    b.bulkhead.silent(true);
+    CHECK(b.bulkhead.has_silent());
+    b.now += 60000;
+    b.bulkhead.silent(false);
+    CHECK(!b.bulkhead.has_silent() && !b.bulkhead.is_still());
+    b.bulkhead.silent(true);
+  }
+  CHECK(!b.bulkhead.has_silent());
   CHECK_EQ(places_taken(b), 0u);
 }
 
@@ -240,6 +353,13 @@ int main() {
       CASE(a_busy_store_is_ready_without_being_asked),
       CASE(bytes_that_come_are_a_sign_of_life),
       CASE(a_child_that_died_inside_loses_its_place),
+      CASE(a_call_that_is_silent_by_nature_is_waited_for_while_the_store_answers),
+      CASE(where_all_are_silent_one_more_is_let_in_if_the_store_answers),
+      CASE(the_one_more_may_be_silent_too),
+      CASE(a_store_that_does_not_answer_beside_a_silent_call_stands_still),
+      CASE(a_refusal_beside_a_silent_call_is_an_answer),
+      CASE(a_silent_call_refuses_nobody_without_a_question),
+      CASE(silence_belongs_to_the_place_and_ends_with_it),
       CASE(a_quarter_of_the_workers_and_at_least_one_stays_free),
   };
   return RUN_TESTS("guarded", tests);

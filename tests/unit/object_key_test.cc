@@ -126,6 +126,22 @@ static void own_keys_are_told_from_those_of_others() {
                           "app/ab/0123456789ABCDEF0123456789abcdab", "app/0198c0de-0000-7000-8000-000000000001",
                           "app/0198c0de-0000-7000-8000-00000000000x_a"}) {
     CHECK(!is_own_key("app/", key));
+    CHECK(!quarantined_ticket("app/", key));
+  }
+}
+
+static void a_key_in_quarantine_names_its_ticket() {
+  const Uuid id = make_uuid7(TimePoint(std::chrono::seconds(1440938160)));
+  for (const std::string prefix : {"", "app/"}) {
+    const std::string key = quarantine_key(prefix, id).str();
+    CHECK_EQ(key, prefix + "quarantine/" + to_hex(id));
+    CHECK(quarantined_ticket(prefix, key) == id);
+    CHECK(!is_own_key(prefix, key));
+    CHECK(!quarantined_ticket("other/", key));
+    CHECK(!quarantined_ticket(prefix, key + "0"));
+    CHECK(!quarantined_ticket(prefix, key.substr(0, key.size() - 1)));
+    CHECK(!quarantined_ticket(prefix, prefix + "quarantine/" + to_string(id)));
+    CHECK(!quarantined_ticket(prefix, prefix + to_hex(id)));
   }
 }
 
@@ -142,6 +158,7 @@ int main() {
       CASE(legal_texts_are_kept_as_they_are),
       CASE(segments_and_keys_have_a_longest),
       CASE(own_keys_are_told_from_those_of_others),
+      CASE(a_key_in_quarantine_names_its_ticket),
   };
   return RUN_TESTS("object_key", tests);
 }

@@ -203,6 +203,28 @@ void a_repetition_that_worked_is_paid_back() {
   CHECK_EQ(b.pauses.size(), 100U);
 }
 
+void one_purse_pays_for_all_calls_to_a_store() {
+  Bench b;
+  const auto purse = std::make_shared<RetryQuota>();
+  const RetryTools tools{[](milliseconds) {}, [] { return 0.0; }};
+  Retrier first(RetryPolicy{}, tools, purse);
+  Retrier second(RetryPolicy{}, tools, purse);
+  for (int i = 0; i < 35; ++i) CHECK(first.pause_before_next(1, kPassing) > 0);
+  CHECK_EQ(second.pause_before_next(1, kPassing), 0U);
+  first.succeeded(14);
+  CHECK_EQ(second.pause_before_next(1, kPassing), 14U);
+}
+
+void a_planned_pause_is_not_slept() {
+  std::vector<milliseconds> slept;
+  Retrier retrier(RetryPolicy{}, {[&slept](milliseconds time) { slept.push_back(time); }, [] { return 1.0; }});
+  const auto pause = retrier.plan_next(2, asking(milliseconds(3000)));
+  CHECK(pause && pause->time == milliseconds(3000) && pause->paid == 14);
+  CHECK(slept.empty());
+  CHECK(!retrier.plan_next(3, kPassing));
+  CHECK(!retrier.plan_next(1, kLasting));
+}
+
 void of_many_removals_only_those_that_may_pass_are_repeated() {
   Bench b;
   const std::vector<ObjectKey> keys{CHECK_OK(ObjectKey::parse("a")), CHECK_OK(ObjectKey::parse("b")),
@@ -260,14 +282,23 @@ void real_randomness_stays_within_its_bounds() {
 
 int main() {
   const CMUnitTest tests[] = {
-      CASE(a_call_that_works_is_made_once),          CASE(a_passing_fault_is_repeated_until_it_has_passed),
-      CASE(every_operation_but_ready_is_repeated),   CASE(the_third_failure_is_the_last_and_is_returned),
-      CASE(a_lasting_fault_is_not_repeated),         CASE(pauses_double_up_to_the_cap_and_shrink_by_chance),
-      CASE(a_throttling_store_gets_a_longer_pause),  CASE(a_pause_that_the_store_asks_for_is_kept_within_reason),
-      CASE(an_outage_does_not_multiply_the_load),    CASE(the_purse_fills_again_by_successes),
-      CASE(a_repetition_that_worked_is_paid_back),   CASE(of_many_removals_only_those_that_may_pass_are_repeated),
-      CASE(a_read_that_sent_nothing_is_repeated),    CASE(a_read_that_sent_bytes_is_not_repeated),
+      CASE(a_call_that_works_is_made_once),
+      CASE(a_passing_fault_is_repeated_until_it_has_passed),
+      CASE(every_operation_but_ready_is_repeated),
+      CASE(the_third_failure_is_the_last_and_is_returned),
+      CASE(a_lasting_fault_is_not_repeated),
+      CASE(pauses_double_up_to_the_cap_and_shrink_by_chance),
+      CASE(a_throttling_store_gets_a_longer_pause),
+      CASE(a_pause_that_the_store_asks_for_is_kept_within_reason),
+      CASE(an_outage_does_not_multiply_the_load),
+      CASE(the_purse_fills_again_by_successes),
+      CASE(a_repetition_that_worked_is_paid_back),
+      CASE(of_many_removals_only_those_that_may_pass_are_repeated),
+      CASE(a_read_that_sent_nothing_is_repeated),
+      CASE(a_read_that_sent_bytes_is_not_repeated),
       CASE(real_randomness_stays_within_its_bounds),
+      CASE(one_purse_pays_for_all_calls_to_a_store),
+      CASE(a_planned_pause_is_not_slept),
   };
   return RUN_TESTS("retry", tests);
 }

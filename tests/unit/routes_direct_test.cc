@@ -51,7 +51,7 @@ static void a_ticket_says_how_where_and_until_when() {
   CHECK_EQ(member(answer, "id"), id);
   CHECK_EQ(member(answer, "method"), "PUT");
   CHECK_EQ(member(answer, "url"), "https://files.example.com/quarantine/" + to_hex(row.id));
-  CHECK_EQ(member(answer, "headers"), R"({"Content-Type":"text/plain"})");
+  CHECK_EQ(member(answer, "headers"), R"({"Content-Type":"x/y"})");
   CHECK_EQ(member(answer, "complete_url"), "/api/direct-uploads/" + id + "/complete");
   CHECK_EQ(member(answer, "expires_at"), "2026-01-31T10:30:00.000Z");
   CHECK_EQ(member(answer, "parts"), "(absent)");
