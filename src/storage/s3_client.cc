@@ -57,7 +57,7 @@ S3Client::S3Client(const S3Options& options, const Clock& clock, Places places)
       internal_(std::move(places.internal)),
       browser_(std::move(places.browser)),
       creation_(std::move(places.creation)),
-      curl_({options.connect_timeout, options.stall_timeout}, options.on_progress) {}
+      curl_(curl_options(), options.on_progress) {}
 
 Status S3Client::take_credentials() {
   TRY_ASSIGN(credentials_, source_->current(now()));

@@ -38,6 +38,7 @@ struct S3Options {
   std::chrono::milliseconds small_call_timeout{15000};
   std::chrono::milliseconds ready_timeout{2500};
   std::chrono::seconds stall_timeout{30};  // a body below 1 KiB/s for so long is given up
+  std::string ca_file = {};                // see CurlOptions
   S3PartRules parts = {};
   std::uint64_t multipart_from_bytes = limits::kS3MultipartBytes;  // larger files go in parts
   std::function<void()> on_progress = {};                          // called whenever bytes of a body move, either way
@@ -99,6 +100,8 @@ class S3Client {
   Result<PostForm> presign_post(const PostInput& input);
 
   const S3Options& options() const { return options_; }
+  // Of connections that others make to the same store.
+  CurlOptions curl_options() const { return {options_.connect_timeout, options_.stall_timeout, options_.ca_file}; }
   const std::string& region() const { return region_; }              // learnt or as configured
   TimePoint now() const { return clock_.now() + clock_is_behind_; }  // the store's time, as far as we know it
   const S3Location& internal() const { return internal_; }

@@ -187,7 +187,7 @@ void a_strict_store_refuses_another_region_and_names_its_own() {
   const SignInput input{"PUT", path, "", call.headers, kEmptyPayloadHash, kClock.now()};
   const StoreHeaders added = CHECK_OK(sign_headers(input, context));
   call.headers.insert(call.headers.end(), added.begin(), added.end());
-  CurlClient curl(CurlTimes{.connect = std::chrono::seconds(3)});
+  CurlClient curl(CurlOptions{.connect = std::chrono::seconds(3)});
   const HttpAnswer answer = CHECK_OK(curl.perform(call));
   CHECK_EQ(s3_error("PUT", answer).detail,
            "store answered 400 AuthorizationHeaderMalformed to PUT: the bucket is in region 'us-east-1'");
