@@ -1,7 +1,6 @@
 // wiring.cc — from settings to objects.
 #include "cmd/wiring.h"
 
-#include "base/limits.h"
 #include "routes/attachment_json.h"
 #include "storage/credential_providers.h"
 
@@ -55,10 +54,8 @@ UploadRules upload_rules(const Config& c) {
 }
 
 DirectRules direct_rules(const Config& c) {
-  return {.expires = c.direct_upload_expires,
-          .part_bytes = c.direct_part_bytes,
-          .max_parts = profile_of(*c.s3).max_parts,
-          .max_copy_bytes = limits::kS3SinglePutBytes};  // one CopyObject takes as much as one PutObject
+  return {
+      .expires = c.direct_upload_expires, .part_bytes = c.direct_part_bytes, .max_parts = profile_of(*c.s3).max_parts};
 }
 
 AppOptions app_options(const Config& c) {

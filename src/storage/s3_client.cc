@@ -186,6 +186,11 @@ Result<std::string> S3Client::presign_url(const PresignInput& input) {
   return (input.for_browser ? browser_ : internal_).base() + path;
 }
 
+Result<bool> S3Client::is_temporary() {
+  TRY(take_credentials());
+  return credentials_.expires_at.has_value() || !credentials_.session_token.empty();
+}
+
 Result<PostForm> S3Client::presign_post(const PostInput& input) {
   TRY(take_credentials());
   const PostPolicyInput policy{.bucket = options_.bucket,

@@ -40,8 +40,10 @@ struct S3Options {
   std::chrono::seconds stall_timeout{30};  // a body below 1 KiB/s for so long is given up
   std::string ca_file = {};                // see CurlOptions
   S3PartRules parts = {};
-  std::uint64_t multipart_from_bytes = limits::kS3MultipartBytes;  // larger files go in parts
-  std::function<void()> on_progress = {};                          // called whenever bytes of a body move, either way
+  std::uint64_t multipart_from_bytes = limits::kS3MultipartBytes;       // larger files go in parts
+  std::uint64_t copy_in_parts_from_bytes = limits::kS3SingleCopyBytes;  // larger objects are copied in parts
+  std::uint64_t copy_part_bytes = limits::kS3CopyPartBytes;
+  std::function<void()> on_progress = {};  // called whenever bytes of a body move, either way
 };
 
 struct S3Request {
@@ -96,6 +98,9 @@ class S3Client {
   // "/bucket/key?X-Amz-..." without scheme and host. No round trip.
   Result<std::string> presign_path(const PresignInput& input);
   Result<std::string> presign_url(const PresignInput& input);
+  // Whether signatures end with the credentials: these have an end or a session, which has one even if nobody said
+  // when.
+  Result<bool> is_temporary();
   // A form for browsers, at the public endpoint. No round trip. The store must know POST policies.
   Result<PostForm> presign_post(const PostInput& input);
 
