@@ -220,7 +220,9 @@ void an_object_larger_than_one_copy_is_copied_in_parts() {
   const std::unique_ptr<S3Store> store = make_s3(small);
   const std::string bytes = pattern((11U << 20) + 3);
   const TempFile file(bytes);
-  const ObjectKey from = key_of("suite/" + random_hex(8) + "/odd ~ \xC3\xBC + (1)%&'=.bin");
+  // Without '%': of a part's source Ceph 16 decodes it twice, and its gateway falls over a '%' that is none then. No
+  // key that is made here has one.
+  const ObjectKey from = key_of("suite/" + random_hex(8) + "/odd ~ \xC3\xBC + (1)&'=.bin");
   const ObjectKey to = fresh_key();
   CHECK_OK(store->put(from, file.whole(), text_meta()));
   ObjectMeta meta = text_meta();
