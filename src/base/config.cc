@@ -141,6 +141,7 @@ void read_s3(Reader& in, Config& config) {
   s3.addressing = in.one_of("S3_ADDRESSING", "auto path virtual");
   s3.provider = in.text("S3_PROVIDER");
   if (!s3.provider.empty()) in.one_of("S3_PROVIDER", kS3Providers);
+  s3.ca_file = in.text("S3_CA_FILE");
   const std::string r2_account = in.text("R2_ACCOUNT_ID");
   if (config.storage != "s3" && s3.bucket.empty()) return;
   if (!s3.region.empty() && !is_word(s3.region))
@@ -153,6 +154,7 @@ void read_s3(Reader& in, Config& config) {
     }
   }
   check_url(in, "S3_ENDPOINT", s3.endpoint);
+  if (!s3.ca_file.empty()) s3.ca_file = path_setting(in, "S3_CA_FILE", s3.ca_file);
   if (s3.public_endpoint.empty()) s3.public_endpoint = s3.endpoint;
   check_url(in, "S3_PUBLIC_ENDPOINT", s3.public_endpoint);
   const bool bucket_ok = s3.bucket.size() >= 3 && s3.bucket.size() <= 63 &&

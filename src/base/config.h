@@ -40,6 +40,7 @@ struct S3CredentialConfig {
 
 struct S3Config {
   std::string endpoint, public_endpoint, bucket, region, access_key_id, secret_access_key, session_token, addressing;
+  std::string ca_file;   // trusted instead of the system's authorities; empty = those
   std::string provider;  // a word of S3_PROVIDER; empty = to be guessed. `region` is empty when nobody named one.
   S3CredentialConfig credentials;
 };

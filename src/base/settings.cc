@@ -44,6 +44,10 @@ constexpr std::array kSettings{
             "URL of the S3 service, with scheme and port, no path. Default: AWS in S3_REGION, or R2 when R2_ACCOUNT_ID "
             "is set."},
     Setting{"S3_PUBLIC_ENDPOINT", "", false, "", "The same service as browsers reach it. Default: S3_ENDPOINT."},
+    Setting{"S3_CA_FILE", "", false, "AWS_CA_BUNDLE",
+            "PEM file of the authorities that sign the store's certificate, for an https endpoint of a private one. It "
+            "takes the place of the system's, also for AWS_ENDPOINT_URL_STS; workers and nginx both read it. Empty: "
+            "the system's."},
     Setting{"S3_BUCKET", "", false, "AWS_S3_BUCKET AWS_BUCKET R2_BUCKET R2_BUCKET_NAME",
             "Bucket; made when missing. Required with STORAGE=s3."},
     Setting{"S3_REGION", "", false, "AWS_REGION AWS_DEFAULT_REGION",

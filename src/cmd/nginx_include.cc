@@ -13,6 +13,9 @@
 namespace cloakroom {
 namespace {
 
+// Where Debian's ca-certificates puts them all; libcurl looks there by itself.
+constexpr const char* kSystemAuthorities = "/etc/ssl/certs/ca-certificates.crt";
+
 Result<std::string> read_text(const std::string& path) {
   std::ifstream in(path);
   std::ostringstream text;
@@ -114,6 +117,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
     input.values["S3_SCHEME"] = endpoint.scheme;
     input.values["S3_HOST"] = host;
     input.values["S3_NAME"] = name;
+    input.values["S3_CA_FILE"] = config.s3->ca_file.empty() ? kSystemAuthorities : config.s3->ca_file;
     input.values["S3_ADDRESS"] = name + ":" + endpoint.port;
     TRY_ASSIGN(input.parts["s3"], read_text(template_folder + "/s3.inc.in"));
   }

@@ -1,7 +1,6 @@
 // wiring.cc — from settings to objects.
 #include "cmd/wiring.h"
 
-#include "base/limits.h"
 #include "routes/attachment_json.h"
 #include "storage/credential_providers.h"
 
@@ -55,10 +54,8 @@ UploadRules upload_rules(const Config& c) {
 }
 
 DirectRules direct_rules(const Config& c) {
-  return {.expires = c.direct_upload_expires,
-          .part_bytes = c.direct_part_bytes,
-          .max_parts = profile_of(*c.s3).max_parts,
-          .max_copy_bytes = limits::kS3SinglePutBytes};  // one CopyObject takes as much as one PutObject
+  return {
+      .expires = c.direct_upload_expires, .part_bytes = c.direct_part_bytes, .max_parts = profile_of(*c.s3).max_parts};
 }
 
 AppOptions app_options(const Config& c) {
@@ -79,6 +76,7 @@ std::shared_ptr<CredentialSource> credential_source(const S3Config& s3) {
   places.web_identity.role_arn = c.role_arn;
   places.web_identity.session_name = c.role_session_name;
   places.web_identity.endpoint = c.sts_endpoint;
+  places.web_identity.ca_file = s3.ca_file;
   places.metadata.endpoint = c.metadata_endpoint;
   return std::make_shared<RefreshingCredentials>(credential_chain(places));
 }
@@ -101,6 +99,7 @@ S3Options s3_options(const S3Config& s3) {
           .session_token = s3.session_token,
           .credentials = credential_source(s3),
           .addressing = s3_addressing(profile, addressing, s3.bucket),
+          .ca_file = s3.ca_file,
           .parts = {.min_part_bytes = profile.min_part_bytes, .max_parts = profile.max_parts}};
 }
 

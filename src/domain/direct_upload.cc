@@ -63,10 +63,9 @@ bool is_refusal(const Error& error) {
 Result<DirectTicket> DirectUploads::open(const DirectRequest& request) {
   DirectUpload upload;
   upload.filename = clean_filename(request.filename);
-  const std::uint64_t most = std::min(uploads_.max_file_bytes, rules_.max_copy_bytes);
-  if (request.size_bytes > most) {
+  if (request.size_bytes > uploads_.max_file_bytes) {
     return refuse(Errc::kTooLarge, fmt::format("The file '{}' has {} bytes; the limit is {}.", upload.filename,
-                                               request.size_bytes, most));
+                                               request.size_bytes, uploads_.max_file_bytes));
   }
   // "I do not know" is answered by the bytes, later.
   if (request.content_type != "application/octet-stream" &&

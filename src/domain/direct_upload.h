@@ -45,7 +45,6 @@ struct DirectRules {
   std::chrono::seconds expires{3600};
   std::uint64_t part_bytes = 64ULL << 20;  // larger files go in parts of this size
   unsigned max_parts = 1000;               // the size grows when there would be more
-  std::uint64_t max_copy_bytes = 5ULL << 30;
 };
 
 struct Completed {

@@ -2,6 +2,7 @@
 #include "domain/download.h"
 
 #include "base/encode.h"
+#include "domain/proxy_cache.h"
 
 namespace cloakroom {
 namespace {
@@ -42,7 +43,12 @@ Result<DownloadPlan> Downloads::plan(const Attachment& attachment, const Downloa
   if (attachment.store == StoreKind::kLocal) return DownloadPlan(InternalFile{key.str()});
   if (!presigned) return DownloadPlan(Stream{store, std::move(key)});
   TRY_ASSIGN(std::string path, stores_.s3_presigner->presign_path(key, {.method = "GET", .expires = kInternalUrlLife}));
-  return DownloadPlan(InternalS3{std::move(path), attachment.size_bytes, key.str()});
+  Fetch fetch = Fetch::kWhole;
+  if (is_sliced(attachment.size_bytes)) {
+    TRY_ASSIGN(const bool temporary, stores_.s3_presigner->is_temporary());
+    fetch = temporary ? Fetch::kOnce : Fetch::kSlices;
+  }
+  return DownloadPlan(InternalS3{std::move(path), fetch, key.str()});
 }
 
 std::string Downloads::cdn_url(const Attachment& attachment) const {

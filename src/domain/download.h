@@ -21,9 +21,15 @@ struct EmptyBody {};
 struct InternalFile {
   std::string key;
 };
+// How nginx gets an object from the store. A signature is judged when a request begins.
+enum class Fetch {
+  kWhole,   // in one request, kept in the cache
+  kSlices,  // in as many as the reader's speed asks for, over hours: kept in the cache, too
+  kOnce     // what was asked for in one request, not kept: slices that would outlive temporary credentials
+};
 struct InternalS3 {
   std::string target;  // path and query, percent-encoded
-  std::uint64_t size_bytes = 0;
+  Fetch fetch = Fetch::kWhole;
   std::string key;
 };
 struct Redirect {

@@ -95,6 +95,8 @@ class Presigner {
   virtual Result<std::string> presign(const ObjectKey& key, const PresignRequest& request) = 0;
   // The same without scheme and host: "/bucket/key?X-Amz-...", for a proxy that holds the connection itself.
   virtual Result<std::string> presign_path(const ObjectKey& key, const PresignRequest& request) = 0;
+  // Whether what is signed now ends with temporary credentials, whatever life was asked for.
+  virtual Result<bool> is_temporary() { return false; }
 };
 
 // Tells what bytes are by looking at them.

@@ -32,6 +32,18 @@ bool worker_sends_ranges(const Attachment& attachment, std::span<const ByteRange
   return ranges.size() > 1 && attachment.store == StoreKind::kS3 && total_bytes <= kMostRangesBytes;
 }
 
+std::string_view location_of(Fetch fetch) {
+  switch (fetch) {
+    case Fetch::kWhole:
+      return "s3";
+    case Fetch::kSlices:
+      return "s3-sliced";
+    case Fetch::kOnce:
+      return "s3-once";
+  }
+  BUG("a fetch without a location");
+}
+
 struct Asked {
   bool head = false;
   std::vector<ByteRange> ranges;  // empty: the whole file
@@ -94,7 +106,12 @@ struct Render {
   }
   Response operator()(const InternalS3& object) {
     if (asked.head) return length_only();
-    r.add("X-Accel-Redirect", internal(is_sliced(object.size_bytes) ? "s3-sliced" : "s3"));
+    r.add("X-Accel-Redirect", internal(location_of(object.fetch)));
+    if (object.fetch == Fetch::kOnce && asked.ranges.size() == 1) {
+      const ByteRange& range = asked.ranges.front();
+      r.add("X-Cloakroom-Range",
+            "bytes=" + std::to_string(range.offset) + "-" + std::to_string(range.offset + range.length - 1));
+    }
     r.add("X-Cloakroom-Target", object.target);
     r.add("X-Cloakroom-Cache-Key", cache_key(app.options.instance, object.key));
     return handed_over();

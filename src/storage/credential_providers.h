@@ -42,9 +42,10 @@ class WebIdentityProvider final : public CredentialProvider {
     std::string session_name;
     std::string endpoint;  // "https://sts.eu-west-1.amazonaws.com"
     std::chrono::milliseconds timeout{5000};
+    std::string ca_file = {};  // see CurlOptions
   };
   explicit WebIdentityProvider(Options options)
-      : options_(std::move(options)), curl_(CurlTimes{.connect = options_.timeout}) {}
+      : options_(std::move(options)), curl_(CurlOptions{.connect = options_.timeout, .ca_file = options_.ca_file}) {}
   std::string_view name() const override { return "the web identity"; }
   Result<std::optional<Credentials>> fetch() override;
 
@@ -61,7 +62,7 @@ class MetadataProvider final : public CredentialProvider {
     std::chrono::milliseconds timeout{1000};
   };
   explicit MetadataProvider(Options options)
-      : options_(std::move(options)), curl_(CurlTimes{.connect = options_.timeout}) {}
+      : options_(std::move(options)), curl_(CurlOptions{.connect = options_.timeout}) {}
   std::string_view name() const override { return "the instance metadata service"; }
   Result<std::optional<Credentials>> fetch() override;
 

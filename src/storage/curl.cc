@@ -16,6 +16,7 @@
 namespace cloakroom {
 namespace {
 
+constexpr std::string_view kMistrust = "cannot trust the store: ";
 constexpr long kStallBytesPerSecond = 1024;
 constexpr long kIdleConnectionSeconds = 15;  // stores close idle connections early, and a dead one costs a round trip
 
@@ -51,6 +52,18 @@ bool is_retryable(CURLcode code) {
   }
 }
 
+// The certificate, or what it is judged by. A second try meets the same one.
+bool is_mistrust(CURLcode code) {
+  switch (code) {
+    case CURLE_PEER_FAILED_VERIFICATION:  // an unknown authority, another host's name, out of date
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+      return true;
+    default:
+      return false;
+  }
+}
+
 void ensure_global_init() {
   // libcurl asks for one call per process, before threads; workers and tools make their first client at start.
   static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -60,9 +73,13 @@ void ensure_global_init() {
 }  // namespace
 
 Error curl_error(CURLcode code, std::string_view text) {
-  std::string detail = "cannot reach the store: ";
+  std::string detail = is_mistrust(code) ? std::string(kMistrust) : "cannot reach the store: ";
   detail.append(text.empty() ? std::string_view(curl_easy_strerror(code)) : text);
   return Error{code == CURLE_OUT_OF_MEMORY ? Errc::kInternal : Errc::kStore, std::move(detail), {}, is_retryable(code)};
+}
+
+bool is_mistrust(const Error& error) {
+  return error.code == Errc::kStore && error.detail.starts_with(kMistrust);
 }
 
 std::string_view HttpAnswer::header(std::string_view lower_case_name) const {
@@ -97,8 +114,8 @@ struct CurlClient::Transfer {
   }
 };
 
-CurlClient::CurlClient(const CurlTimes& times, std::function<void()> on_progress)
-    : times_(times), on_progress_(std::move(on_progress)) {
+CurlClient::CurlClient(CurlOptions options, std::function<void()> on_progress)
+    : options_(std::move(options)), on_progress_(std::move(on_progress)) {
   ensure_global_init();
   drop_connection();
 }
@@ -216,12 +233,16 @@ void CurlClient::configure(const HttpCall& call, Transfer& transfer, const curl_
   curl_easy_setopt(h, CURLOPT_HTTP_CONTENT_DECODING, 0L);
   curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 2L);
+  if (!options_.ca_file.empty()) {
+    curl_easy_setopt(h, CURLOPT_CAINFO, options_.ca_file.c_str());
+    curl_easy_setopt(h, CURLOPT_CAPATH, nullptr);  // or the system's folder would be trusted beside the file
+  }
   curl_easy_setopt(h, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
 
-  curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(times_.connect.count()));
+  curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect.count()));
   curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, static_cast<long>(call.timeout.count()));
   curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, kStallBytesPerSecond);
-  curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, static_cast<long>(times_.stall.count()));
+  curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.stall.count()));
   curl_easy_setopt(h, CURLOPT_MAXAGE_CONN, kIdleConnectionSeconds);
   curl_easy_setopt(h, CURLOPT_MAXLIFETIME_CONN, 300L);
   curl_easy_setopt(h, CURLOPT_MAXCONNECTS, 2L);

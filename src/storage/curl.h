@@ -6,7 +6,8 @@
 //          Without a sink, and for statuses other than 2xx, at most `body_limit` is kept; a longer body is not read on.
 // Security no redirect is followed, no proxy and no .netrc is taken from the environment, only the URL's own scheme is
 //          spoken, TLS peers are verified. An Error's text names the host, never the path or the query.
-// Errors   kStore      as curl_error() says; retryable where a second try may help
+// Errors   kStore      as curl_error() says; retryable where a second try may help. A server whose certificate is not
+//                      trusted, or is another's, is not retryable, and nothing was sent to it
 //          kInternal   the file is shorter than its range
 //          whatever `accept_body` or the sink returned, unchanged
 // Lifetime one easy handle, reused, so that the connection is kept; not for two threads.
@@ -56,15 +57,16 @@ struct HttpCall {
   std::size_t body_limit = limits::kS3ErrorBodyBytes;  // of a body that is not for the sink
 };
 
-struct CurlTimes {
+struct CurlOptions {
   std::chrono::milliseconds connect{3000};
   std::chrono::seconds stall{30};  // below 1 KiB/s for so long, either way: given up
+  std::string ca_file = {};        // PEM: trusted instead of the system's authorities; empty = the system's
 };
 
 class CurlClient {
  public:
   // `on_progress` is called whenever bytes of a body move, either way.
-  explicit CurlClient(const CurlTimes& times, std::function<void()> on_progress = {});
+  explicit CurlClient(CurlOptions options, std::function<void()> on_progress = {});
   CurlClient(const CurlClient&) = delete;
   CurlClient& operator=(const CurlClient&) = delete;
   ~CurlClient();
@@ -93,7 +95,7 @@ class CurlClient {
   static int on_socket_close(void* socket, curl_socket_t fd) noexcept;
   static int on_request(void* socket, char* address, char* local, int port, int local_port) noexcept;
 
-  CurlTimes times_;
+  CurlOptions options_;
   std::function<void()> on_progress_;
   Socket socket_;
   char error_text_[CURL_ERROR_SIZE] = {};
@@ -104,5 +106,8 @@ class CurlClient {
 
 // `text` is libcurl's error buffer; empty means the code's own words.
 Error curl_error(CURLcode code, std::string_view text);
+// Whether that was about the server's certificate: it comes from an unknown authority, is another host's or out of
+// date.
+bool is_mistrust(const Error& error);
 
 }  // namespace cloakroom

@@ -12,8 +12,8 @@ void must(CURLMcode code) {
 
 }  // namespace
 
-CurlParallel::CurlParallel(std::size_t lanes, const CurlTimes& times, const std::function<void()>& on_progress) {
-  for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back({std::make_unique<CurlClient>(times, on_progress)});
+CurlParallel::CurlParallel(std::size_t lanes, const CurlOptions& options, const std::function<void()>& on_progress) {
+  for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back({std::make_unique<CurlClient>(options, on_progress)});
   multi_.reset(curl_multi_init());
   if (!multi_) BUG("libcurl gives no multi handle");
   must(curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(lanes)));

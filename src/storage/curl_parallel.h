@@ -20,7 +20,7 @@ using CurlMulti = std::unique_ptr<CURLM, CDelete<curl_multi_cleanup>>;
 
 class CurlParallel {
  public:
-  CurlParallel(std::size_t lanes, const CurlTimes& times, const std::function<void()>& on_progress = {});
+  CurlParallel(std::size_t lanes, const CurlOptions& options, const std::function<void()>& on_progress = {});
   CurlParallel(const CurlParallel&) = delete;
   CurlParallel& operator=(const CurlParallel&) = delete;
   ~CurlParallel() { cancel_all(); }

@@ -39,6 +39,7 @@ class S3Store final : public BlobStore, public Presigner {
   Result<std::string> presign(const ObjectKey& key, const PresignRequest& request) override;
   // Whoever uses the path must send host() as Host.
   Result<std::string> presign_path(const ObjectKey& key, const PresignRequest& request) override;
+  Result<bool> is_temporary() override { return client_->is_temporary(); }
   // For what a BlobStore cannot do: s3_list.h, s3_bucket.h and the like.
   S3Client& client() { return *client_; }
   const std::string& host() const { return client_->internal().host; }

@@ -33,6 +33,11 @@ Finding endpoint(S3Probe& probe) {
   const std::string base = probe.store().internal().base();
   Result<HttpAnswer> answer = list_one(probe);
   if (!answer) {
+    if (is_mistrust(answer.error())) {
+      return failure(answer.error().detail + " (" + base + ")",
+                     "name the file of the authority that signed the store's certificate in S3_CA_FILE, and in "
+                     "S3_ENDPOINT a host name that the certificate has");
+    }
     return failure(answer.error().detail + " (" + base + ")",
                    "see whether the store runs, and correct S3_ENDPOINT (scheme, host, port) or the network");
   }

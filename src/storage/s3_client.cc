@@ -74,7 +74,7 @@ S3Client::S3Client(const S3Options& options, const Clock& clock, Places places)
       internal_(std::move(places.internal)),
       browser_(std::move(places.browser)),
       creation_(std::move(places.creation)),
-      curl_({options.connect_timeout, options.stall_timeout}, options.on_progress) {}
+      curl_(curl_options(), options.on_progress) {}
 
 Status S3Client::take_credentials() {
   TRY_ASSIGN(credentials_, source_->current(now()));
@@ -202,6 +202,11 @@ Result<std::string> S3Client::presign_path(const PresignInput& input) {
 Result<std::string> S3Client::presign_url(const PresignInput& input) {
   TRY_ASSIGN(const std::string path, presign_path(input));
   return (input.for_browser ? browser_ : internal_).base() + path;
+}
+
+Result<bool> S3Client::is_temporary() {
+  TRY(take_credentials());
+  return credentials_.expires_at.has_value() || !credentials_.session_token.empty();
 }
 
 Result<PostForm> S3Client::presign_post(const PostInput& input) {

@@ -39,9 +39,12 @@ struct S3Options {
   std::chrono::milliseconds small_call_timeout{15000};
   std::chrono::milliseconds ready_timeout{2500};
   std::chrono::seconds stall_timeout{30};  // a body below 1 KiB/s for so long is given up
+  std::string ca_file = {};                // see CurlOptions
   S3PartRules parts = {};
-  std::uint64_t multipart_from_bytes = limits::kS3MultipartBytes;  // larger files go in parts
-  std::function<void()> on_progress = {};                          // called whenever bytes of a body move, either way
+  std::uint64_t multipart_from_bytes = limits::kS3MultipartBytes;       // larger files go in parts
+  std::uint64_t copy_in_parts_from_bytes = limits::kS3SingleCopyBytes;  // larger objects are copied in parts
+  std::uint64_t copy_part_bytes = limits::kS3CopyPartBytes;
+  std::function<void()> on_progress = {};     // called whenever bytes of a body move, either way
   std::function<void(bool)> on_silence = {};  // true, then false: around a call with S3Request::stall
   std::shared_ptr<RetryQuota> quota = std::make_shared<RetryQuota>();  // pays for repeated parts; of this store
 };
@@ -98,10 +101,15 @@ class S3Client {
   // "/bucket/key?X-Amz-..." without scheme and host. No round trip.
   Result<std::string> presign_path(const PresignInput& input);
   Result<std::string> presign_url(const PresignInput& input);
+  // Whether signatures end with the credentials: these have an end or a session, which has one even if nobody said
+  // when.
+  Result<bool> is_temporary();
   // A form for browsers, at the public endpoint. No round trip. The store must know POST policies.
   Result<PostForm> presign_post(const PostInput& input);
 
   const S3Options& options() const { return options_; }
+  // Of connections that others make to the same store.
+  CurlOptions curl_options() const { return {options_.connect_timeout, options_.stall_timeout, options_.ca_file}; }
   const std::string& region() const { return region_; }              // learnt or as configured
   TimePoint now() const { return clock_.now() + clock_is_behind_; }  // the store's time, as far as we know it
   const S3Location& internal() const { return internal_; }

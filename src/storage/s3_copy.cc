@@ -1,8 +1,9 @@
-// s3_copy.cc — the request of CopyObject, and what its answer means.
+// s3_copy.cc — in one CopyObject or in parts.
 #include "storage/s3_copy.h"
 
 #include "base/encode.h"
 #include "storage/s3_errors.h"
+#include "storage/s3_part_copy.h"
 
 namespace cloakroom {
 namespace {
@@ -18,21 +19,34 @@ Status add(StoreHeaders& headers, const char* name, const std::string& value) {
   return Ok{};
 }
 
+Result<std::uint64_t> size_of(S3Client& client, const ObjectKey& key) {
+  TRY_ASSIGN(const HttpAnswer answer, client.call({.method = "HEAD", .key = key.str()}));
+  if (!is_success(answer)) return s3_error("HEAD", answer);
+  const auto size = parse_u64(answer.header("content-length"));
+  if (!size) return Error{Errc::kStore, "store answered HEAD without a length"};
+  return *size;
+}
+
 }  // namespace
 
 Status copy_object(S3Client& client, const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) {
+  StoreHeaders headers;
+  TRY(add(headers, "Content-Type", meta.content_type.empty() ? "application/octet-stream" : meta.content_type));
+  TRY(add(headers, "Content-Disposition", meta.content_disposition));
+  TRY(add(headers, "Cache-Control", meta.cache_control));
+  TRY(add(headers, "x-amz-meta-attachment-id", meta.attachment_id));
+  const std::string source = "/" + client.options().bucket + "/" + percent_encode_path(from.str());
+  TRY_ASSIGN(const std::uint64_t size_bytes, size_of(client, from));
+  const PartCopy in_parts{source, to.str(), headers, size_bytes, kSilence};
+  if (size_bytes > client.options().copy_in_parts_from_bytes) return copy_in_parts(client, in_parts);
+
   S3Request request{.method = "PUT", .key = to.str(), .stall = kSilence, .timeout = std::chrono::milliseconds(0)};
-  request.headers = {{"x-amz-copy-source", "/" + client.options().bucket + "/" + percent_encode_path(from.str())},
-                     {"x-amz-metadata-directive", "REPLACE"}};
-  TRY(add(request.headers, "Content-Type", meta.content_type.empty() ? "application/octet-stream" : meta.content_type));
-  TRY(add(request.headers, "Content-Disposition", meta.content_disposition));
-  TRY(add(request.headers, "Cache-Control", meta.cache_control));
-  TRY(add(request.headers, "x-amz-meta-attachment-id", meta.attachment_id));
+  request.headers = {{"x-amz-copy-source", source}, {"x-amz-metadata-directive", "REPLACE"}};
+  request.headers.insert(request.headers.end(), headers.begin(), headers.end());
   TRY_ASSIGN(const HttpAnswer answer, client.call(request));
   Status done = check_result("PUT copy", answer, "CopyObjectResult");
-  if (!done && s3_error_code(answer) == "EntityTooLarge") {
-    return Error{Errc::kTooLarge, "cannot copy: larger than one CopyObject"};
-  }
+  // A store may take less at once than others do.
+  if (!done && s3_error_code(answer) == "EntityTooLarge") return copy_in_parts(client, in_parts);
   return done;
 }
 

@@ -67,8 +67,7 @@ class Sender {
         upload_(upload),
         retrier_(retrier),
         lanes_(limits::kS3PartsInFlight),
-        curl_(limits::kS3PartsInFlight, CurlTimes{client.options().connect_timeout, client.options().stall_timeout},
-              client.options().on_progress) {}
+        curl_(limits::kS3PartsInFlight, client.curl_options(), client.options().on_progress) {}
 
   // All parts of the file, each once; what the store called them.
   Result<std::vector<S3Part>> send(ReadAhead& file, unsigned parts) {

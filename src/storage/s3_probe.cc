@@ -53,7 +53,7 @@ S3Probe::S3Probe(S3Client& store, const S3Profile& profile, const S3CheckOptions
       wanted_(wanted),
       clock_(clock),
       configured_region_(store.region()),
-      plain_(CurlTimes{.connect = store.options().connect_timeout}),
+      plain_(store.curl_options()),
       stem_(wanted.key_prefix + std::string(kName) + std::to_string(unix_seconds(clock.now()).count()) + "-" +
             random_hex(8)) {}
 

@@ -74,6 +74,14 @@ Result<std::string> parse_upload_id(std::string_view xml) {
   return id;
 }
 
+Result<std::string> parse_copied_etag(std::string_view xml) {
+  pugi::xml_document document;
+  TRY(load_xml(document, xml));
+  std::string etag = document.child("CopyPartResult").child_value("ETag");
+  if (etag.empty()) return no_element("ETag");
+  return etag;
+}
+
 std::string complete_multipart_xml(std::span<const S3Part> parts) {
   pugi::xml_document document;
   pugi::xml_node root = document.append_child("CompleteMultipartUpload");

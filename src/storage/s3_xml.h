@@ -32,6 +32,9 @@ std::string create_bucket_xml(std::string_view region);
 // Multipart uploads. The <UploadId> of an InitiateMultipartUploadResult; kInvalid when there is none or it is empty.
 Result<std::string> parse_upload_id(std::string_view xml);
 
+// The <ETag> of a CopyPartResult; kInvalid when there is none or it is empty.
+Result<std::string> parse_copied_etag(std::string_view xml);
+
 struct S3Part {
   unsigned number = 0;  // from 1
   std::string etag;     // as the store sent it, quotes and all

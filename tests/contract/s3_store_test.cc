@@ -10,6 +10,7 @@
 
 #include "storage/s3.h"
 #include "storage/s3_errors.h"
+#include "storage/s3_multipart.h"
 #include "store_suite.h"
 
 using namespace cloakroom;         // NOLINT: a test
@@ -187,7 +188,7 @@ void a_strict_store_refuses_another_region_and_names_its_own() {
   const SignInput input{"PUT", path, "", call.headers, kEmptyPayloadHash, kClock.now()};
   const StoreHeaders added = CHECK_OK(sign_headers(input, context));
   call.headers.insert(call.headers.end(), added.begin(), added.end());
-  CurlClient curl(CurlTimes{.connect = std::chrono::seconds(3)});
+  CurlClient curl(CurlOptions{.connect = std::chrono::seconds(3)});
   const HttpAnswer answer = CHECK_OK(curl.perform(call));
   CHECK_EQ(s3_error("PUT", answer).detail,
            "store answered 400 AuthorizationHeaderMalformed to PUT: the bucket is in region 'us-east-1'");
@@ -210,6 +211,33 @@ void a_refused_large_upload_says_why_and_the_next_call_works() {
   CHECK_EQ(put.error().detail, is_strict() ? "store answered 403 SignatureDoesNotMatch to PUT"  // what Swift calls it
                                            : "store answered 403 InvalidAccessKeyId to PUT");
   CHECK_ERR(store->head(fresh_key()), Errc::kStore);
+}
+
+void an_object_larger_than_one_copy_is_copied_in_parts() {
+  S3Options small = S3Place::options();
+  small.copy_in_parts_from_bytes = 6U << 20;
+  small.copy_part_bytes = 5U << 20;
+  const std::unique_ptr<S3Store> store = make_s3(small);
+  const std::string bytes = pattern((11U << 20) + 3);
+  const TempFile file(bytes);
+  // Without '%': of a part's source Ceph 16 decodes it twice, and its gateway falls over a '%' that is none then. No
+  // key that is made here has one.
+  const ObjectKey from = key_of("suite/" + random_hex(8) + "/odd ~ \xC3\xBC + (1)&'=.bin");
+  const ObjectKey to = fresh_key();
+  CHECK_OK(store->put(from, file.whole(), text_meta()));
+  ObjectMeta meta = text_meta();
+  meta.content_type = "image/png";
+  CHECK_OK(store->copy(from, to, meta));
+  CHECK_OK(store->copy(from, to, meta));  // may be repeated
+  CHECK_OK(store->remove(from));
+  check_bytes(get_range(*store, to, {0, bytes.size()}), bytes);
+  const HttpAnswer head = CHECK_OK(store->client().call({.method = "HEAD", .key = to.str()}));
+  CHECK_EQ(head.header("content-type"), "image/png");
+  CHECK_EQ(head.header("cache-control"), "private, max-age=60");
+  CHECK_EQ(head.header("content-disposition"), "attachment; filename=\"a.txt\"");
+  CHECK_EQ(head.header("x-amz-meta-attachment-id"), "0198c0de");
+  CHECK_OK(store->remove(to));
+  CHECK(CHECK_OK(list_multipart(store->client(), "suite/")).uploads.empty());
 }
 
 void a_dead_endpoint_is_a_passing_store_error_within_5_seconds() {
@@ -241,6 +269,7 @@ int main() {
       CASE(a_wrong_secret_is_a_lasting_store_error),
       CASE(a_strict_store_refuses_another_region_and_names_its_own),
       CASE(a_refused_large_upload_says_why_and_the_next_call_works),
+      CASE(an_object_larger_than_one_copy_is_copied_in_parts),
       CASE(a_dead_endpoint_is_a_passing_store_error_within_5_seconds),
   };
   return run_store_suite<S3Place>("contract_s3", tests);

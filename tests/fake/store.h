@@ -55,6 +55,7 @@ class FakePresigner final : public Presigner {
   };
   std::vector<Asked> asked;
   std::string query = "X-Amz-Signature=f00d";
+  bool temporary = false;
 
   Result<std::string> presign(const ObjectKey& key, const PresignRequest& request) override {
     const std::string host = request.for_browser ? "https://files.example.com" : "http://s3.internal:9000";
@@ -65,6 +66,7 @@ class FakePresigner final : public Presigner {
                      std::string(request.content_type), request.expires, request.for_browser});
     return "/bucket/" + key.str() + "?" + query;
   }
+  Result<bool> is_temporary() override { return temporary; }
 };
 
 }  // namespace cloakroom::fake

@@ -14,6 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)parse_s3_error(xml);
   (void)xml_root(xml);
   (void)parse_delete_result(xml);
+  if (const auto etag = parse_copied_etag(xml); etag && etag->empty()) BUG("a part without an ETag");
   if (const auto page = parse_s3_list(xml)) {
     for (const S3ListedObject& object : page->objects) {
       if (object.key.empty()) BUG("an object without a key");

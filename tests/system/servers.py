@@ -65,6 +65,23 @@ def with_autocommit(url, sql):
         connection.close()
 
 
+class TlsFront:
+    """TLS before a server on loopback: `url` at a name that the certificate has, wildcard below it; `ca` signed it."""
+
+    def __init__(self, folder, target_port):
+        self.folder = Path(folder)
+        self.port = free_port()
+        told = run_script("tls-front", "start", self.folder, target_port, self.port)
+        self.url, self.ca, self.other_ca = (told[f"S3_TLS_{word}"] for word in ("ENDPOINT", "CA_FILE", "OTHER_CA_FILE"))
+
+    def asked(self):
+        """(method, path, host, payload hash) of each request."""
+        return [tuple(line.split(" ")) for line in (self.folder / "log/access").read_text().splitlines()]
+
+    def close(self):
+        run_script("tls-front", "stop", self.folder)
+
+
 class Ceph:
     """A RADOS gateway on an in-memory store. It starts in the background: about 10 s."""
 

@@ -63,13 +63,15 @@ def token(user="alice", key=SECRET, algorithm="HS256", ttl=3600, **claims):
 
 class Stack:
     """`settings` go to every program. `like`: another stack, whose rows, files and bucket this one shares.
-    `server`, `http`: more lines for nginx. `app`: an installed tree (bin/, share/cloakroom/)."""
+    `server`, `http`: more lines for nginx. `app`: an installed tree (bin/, share/cloakroom/). `hosts`: names that nginx
+    finds on this machine, for it does not resolve what is below localhost by itself, as libcurl does."""
 
-    def __init__(self, app, folder, database, settings=None, like=None, server="", http="", jobs=True):
+    def __init__(self, app, folder, database, settings=None, like=None, server="", http="", jobs=True,
+                 hosts=()):
         self.app, self.dir, self.like, self.with_jobs = Path(app), Path(folder), like, jobs
         self.database = like.database if like else database
         self.port = free_port()
-        self.server, self.http = server, http
+        self.server, self.http, self.hosts = server, http, hosts
         for part in ("", "nginx", "nginx/body", "nginx/proxy", "nginx/fastcgi", "nginx/cache", "log"):
             (self.dir / part).mkdir(parents=True, exist_ok=True)
             own(self.dir / part)
@@ -123,7 +125,8 @@ class Stack:
         self.worker = Process([self.app / "bin/cloakroom-fcgi", "--socket", self.settings["FASTCGI_SOCKET"]],
                               self.env, self.dir / "log/worker.log")
         workers = int(self.settings["WORKERS"])
-        wait_until(lambda: len(self.worker_children()) == workers or not self.worker.running(), 10, "the worker starts")
+        # one more makes the bucket, for as long as the store does not let it
+        wait_until(lambda: len(self.worker_children()) >= workers or not self.worker.running(), 10, "the worker starts")
         if not self.worker.running():
             raise RuntimeError(f"the worker did not start: {self.worker.text()[-2000:]}")
 
@@ -132,12 +135,23 @@ class Stack:
 
     def start_nginx(self):
         self.tool("config", "--nginx", self.dir / "nginx")
-        config = NGINX.format(user=f"user {USER};" if ROOT else "", dir=self.dir, port=self.port, server=self.server,
+        # an ordinary user is root in the name space where he may mount
+        user = f"user {USER};" if ROOT else "user root;" if self.hosts else ""
+        config = NGINX.format(user=user, dir=self.dir, port=self.port, server=self.server,
                               http=self.http)
         (self.dir / "nginx/nginx.conf").write_text(config)
-        self.nginx = Process(["/usr/sbin/nginx", "-p", self.dir / "nginx", "-e", self.dir / "log/nginx-error.log",
+        self.nginx = Process([*self.with_hosts(), "/usr/sbin/nginx", "-p", self.dir / "nginx", "-e", self.dir / "log/nginx-error.log",
                               "-c", self.dir / "nginx/nginx.conf"], {"PATH": "/usr/sbin:/usr/bin"},
                              self.dir / "log/nginx.log", privileged=True)
+
+    def with_hosts(self):
+        """What stands before a command that shall see an /etc/hosts of its own."""
+        if not self.hosts:
+            return []
+        file = self.dir / "nginx/hosts"
+        file.write_text(f"127.0.0.1 localhost {' '.join(self.hosts)}\n")
+        return ["unshare", "--mount", *([] if ROOT else ["--map-root-user"]), "--", "sh", "-ec",
+                f'mount --bind {file} /etc/hosts; exec "$@"', "sh"]
 
     def stop(self):
         for process, how in ((self.nginx, signal.SIGTERM), (self.jobs, signal.SIGTERM), (self.worker, signal.SIGTERM)):

@@ -94,14 +94,14 @@ def test_a_presigned_url_ends_when_configured(s3, new_stack):
 
 
 def test_browsers_get_the_public_endpoint_and_the_signature_fits_it(s3, new_stack, ceph):
-    public = ceph.settings["S3_ENDPOINT"].replace("127.0.0.1", "localhost")
+    public = ceph.settings["S3_ENDPOINT"].replace("127.0.0.1", "s3.localhost")
     stack = new_stack(stack={"like": s3}, DELIVERY="redirect", S3_PUBLIC_ENDPOINT=public)
     url = stack.get(s3.upload(b"public")["url"]).headers["Location"]
     assert url.startswith(public + "/") and curl(url) == (200, b"public")
 
 
 def test_virtual_addressing_reaches_the_same_bucket(s3, new_stack, ceph):
-    virtual = ceph.settings["S3_ENDPOINT"].replace("127.0.0.1", "localhost")
+    virtual = ceph.settings["S3_ENDPOINT"].replace("127.0.0.1", "s3.localhost")
     # Without nginx, which would want the system to resolve names below localhost; libcurl does so by itself.
     stack = new_stack(stack={"like": s3}, start=False, S3_ENDPOINT=virtual, S3_ADDRESSING="virtual", DELIVERY="stream")
     status, _, answer = stack.cgi("PUT", "/api/upload/a.txt", b"by virtual host", CONTENT_LENGTH="15")

@@ -261,7 +261,10 @@ static void what_goes_into_nginx_cannot_break_out_of_it() {
     CHECK(names(problems(with({{"UPLOAD_STORAGE_PATH", path}})), "UPLOAD_STORAGE_PATH"));
     CHECK(names(problems(with({{"FASTCGI_SOCKET", path}})), "FASTCGI_SOCKET"));
     CHECK(names(problems(with({{"ROUTE_PREFIX", path}})), "ROUTE_PREFIX"));
+    CHECK(names(problems(with(s3_with({{"S3_CA_FILE", path}}))), "S3_CA_FILE"));
   }
+  CHECK_EQ(read(s3_with({{"AWS_CA_BUNDLE", "/etc/ssl/lan.pem"}})).s3->ca_file, "/etc/ssl/lan.pem");
+  CHECK_EQ(read(s3_with({})).s3->ca_file, "");
   for (const char* name : {"", "a b", "a/b", "a;b", "\xc3\xbc"}) {
     if (*name != '\0') CHECK(names(problems(with({{"INSTANCE", name}})), "INSTANCE"));
   }

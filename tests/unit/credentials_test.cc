@@ -214,6 +214,17 @@ void a_presigned_url_ends_with_the_credentials_that_signed_it() {
   CHECK_EQ(policy(form), policy(same));
 }
 
+void credentials_with_an_end_or_a_session_are_temporary() {
+  const fake::FixedClock clock(unix_seconds(kStart).count());
+  const auto is_temporary = [&clock](const Credentials& credentials) {
+    const auto client = CHECK_OK(S3Client::make(options_with(std::make_shared<StaticCredentials>(credentials)), clock));
+    return CHECK_OK(client->is_temporary());
+  };
+  CHECK(!is_temporary({"id", "secret", "", std::nullopt}));
+  CHECK(is_temporary({"id", "secret", "token", std::nullopt}));
+  CHECK(is_temporary({"id", "secret", "", kStart + minutes(60)}));
+}
+
 void without_credentials_nothing_is_signed_or_sent() {
   const fake::FixedClock clock(unix_seconds(kStart).count());
   Script script{{kAway}};
@@ -242,6 +253,7 @@ int main() {
       CASE(credentials_that_cannot_be_used_are_refused_without_being_shown),
       CASE(a_clock_set_back_does_not_stop_the_fetching),
       CASE(a_presigned_url_ends_with_the_credentials_that_signed_it),
+      CASE(credentials_with_an_end_or_a_session_are_temporary),
       CASE(without_credentials_nothing_is_signed_or_sent),
   };
   return RUN_TESTS("credentials", tests);

@@ -62,7 +62,7 @@ struct World {
                       .stored_headers = [](const Attachment& a) -> StoredHeaders {
                         return {a.mime_type, "inline; filename=" + a.filename};
                       }};
-  DirectRules rules{.expires = std::chrono::seconds(100), .part_bytes = 20, .max_parts = 10, .max_copy_bytes = 30};
+  DirectRules rules{.expires = std::chrono::seconds(100), .part_bytes = 20, .max_parts = 10};
   DirectRequest wish{.caller = kAlice,
                      .dialog_id = "d1",
                      .filename = "../a.txt",
@@ -127,13 +127,10 @@ static void without_a_row_nothing_is_signed() {
   CHECK(w.journal == fake::Journal{"add"});
 }
 
-static void the_smaller_of_both_limits_counts_and_declared_types_are_checked() {
+static void the_limit_of_uploads_counts_and_declared_types_are_checked() {
   World w;
-  w.wish.size_bytes = 30;
+  w.wish.size_bytes = 40;
   CHECK_OK(w.open());
-  w.wish.size_bytes = 31;  // one CopyObject
-  CHECK_ERR(w.open(), Errc::kTooLarge);
-  w.rules.max_copy_bytes = 100;
   w.wish.size_bytes = 41;
   CHECK_ERR(w.open(), Errc::kTooLarge);
   w.wish.size_bytes = 1;
@@ -290,7 +287,6 @@ static void an_object_that_the_quicker_one_took_away_is_not_missing() {
 
 static void a_large_file_goes_in_parts_that_are_signed_when_asked_for() {
   World w;
-  w.rules.max_copy_bytes = 40;
   w.wish.size_bytes = 25;
   const DirectTicket ticket = CHECK_OK(w.open());
   CHECK(w.journal == (fake::Journal{"add", "begin_parts", "set_upload_id"}));
@@ -313,7 +309,6 @@ static void a_large_file_goes_in_parts_that_are_signed_when_asked_for() {
 
 static void an_upload_whose_id_cannot_be_kept_is_aborted() {
   World w;
-  w.rules.max_copy_bytes = 40;
   w.wish.size_bytes = 25;
   w.tickets.failures.fail(2, {Errc::kDatabase, "away"});
   CHECK_ERR(w.open(), Errc::kDatabase);
@@ -322,11 +317,22 @@ static void an_upload_whose_id_cannot_be_kept_is_aborted() {
 
 static void parts_grow_when_there_would_be_too_many() {
   World w;
-  w.uploads.max_file_bytes = w.rules.max_copy_bytes = 1ULL << 40;
+  w.uploads.max_file_bytes = 1ULL << 40;
   w.wish.size_bytes = (25ULL << 20) + 1;
   const DirectTicket ticket = CHECK_OK(w.open());
   CHECK_EQ(ticket.part_bytes, 3ULL << 20);  // whole mebibytes
   CHECK_EQ(ticket.part_count, 9u);
+}
+
+static void a_file_larger_than_one_copy_of_a_store_gets_a_ticket() {
+  World w;
+  w.uploads.max_file_bytes = 100ULL << 30;
+  w.rules.part_bytes = 64ULL << 20;
+  w.rules.max_parts = 1000;
+  w.wish.size_bytes = 80ULL << 30;
+  const DirectTicket ticket = CHECK_OK(w.open());
+  CHECK_EQ(ticket.part_bytes, 82ULL << 20);
+  CHECK_EQ(ticket.part_count, 1000u);
 }
 
 static void a_ticket_of_one_piece_has_no_parts() {
@@ -339,7 +345,7 @@ int main() {
   const CMUnitTest tests[] = {
       CASE(a_ticket_has_its_row_before_it_is_signed),
       CASE(without_a_row_nothing_is_signed),
-      CASE(the_smaller_of_both_limits_counts_and_declared_types_are_checked),
+      CASE(the_limit_of_uploads_counts_and_declared_types_are_checked),
       CASE(an_upload_is_judged_by_its_copy_and_then_committed),
       CASE(a_second_completion_gives_the_same_attachment),
       CASE(only_the_owner_sees_a_ticket),
@@ -355,6 +361,7 @@ int main() {
       CASE(a_large_file_goes_in_parts_that_are_signed_when_asked_for),
       CASE(an_upload_whose_id_cannot_be_kept_is_aborted),
       CASE(parts_grow_when_there_would_be_too_many),
+      CASE(a_file_larger_than_one_copy_of_a_store_gets_a_ticket),
       CASE(a_ticket_of_one_piece_has_no_parts),
   };
   return RUN_TESTS("direct_upload", tests);

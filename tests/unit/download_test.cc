@@ -4,6 +4,7 @@
 #include <string>
 
 #include "check.h"
+#include "domain/proxy_cache.h"
 #include "fake/store.h"
 
 using namespace cloakroom;
@@ -48,11 +49,20 @@ static void proxy_hands_nginx_a_long_lived_internal_url_for_s3() {
   World w(StoreKind::kS3);
   const auto plan = expect<InternalS3>(w.plan(Delivery::kProxy, {.headers = kInline, .head_only = true}));
   CHECK_EQ(plan.target, "/bucket/3f/a?X-Amz-Signature=f00d");  // no host: nginx has one upstream
-  CHECK_EQ(plan.size_bytes, 5u);
+  CHECK(plan.fetch == Fetch::kWhole);
   CHECK_EQ(w.presigner.asked.size(), 1u);
   const auto& asked = w.presigner.asked[0];
   CHECK(!asked.for_browser && asked.expires == 604800s && asked.disposition.empty());
   CHECK_EQ(asked.method, "GET");  // one cached object serves HEAD too
+}
+
+static void large_objects_come_in_slices_unless_these_would_outlive_their_signature() {
+  World w(StoreKind::kS3, kSlicedFromBytes + 1);
+  CHECK(expect<InternalS3>(w.plan(Delivery::kProxy)).fetch == Fetch::kSlices);
+  w.presigner.temporary = true;
+  CHECK(expect<InternalS3>(w.plan(Delivery::kProxy)).fetch == Fetch::kOnce);
+  w.attachment.size_bytes = kSlicedFromBytes;
+  CHECK(expect<InternalS3>(w.plan(Delivery::kProxy)).fetch == Fetch::kWhole);
 }
 
 static void redirect_sends_the_browser_to_a_short_lived_public_url() {
@@ -160,6 +170,7 @@ int main() {
   const CMUnitTest tests[] = {
       CASE(proxy_hands_a_local_file_to_nginx),
       CASE(proxy_hands_nginx_a_long_lived_internal_url_for_s3),
+      CASE(large_objects_come_in_slices_unless_these_would_outlive_their_signature),
       CASE(redirect_sends_the_browser_to_a_short_lived_public_url),
       CASE(a_redirected_head_is_signed_as_one),
       CASE(older_local_files_are_still_handed_to_nginx_with_redirect),

@@ -197,6 +197,25 @@ static void s3_files_go_through_nginx_with_the_signed_target_in_a_header() {
   CHECK_EQ(head.header("Content-Length"), std::to_string(a.size_bytes));
 }
 
+static void with_temporary_credentials_a_large_object_is_asked_for_once_with_the_range_that_was_read() {
+  Service s;
+  s.presigner.temporary = true;
+  Attachment& a = s.add("hello", StoreKind::kS3);
+  CHECK_EQ(s.ask("alice", "GET " + file_url(a)).header("X-Accel-Redirect"), "/_cloakroom/test/s3");
+  a.size_bytes = 40u << 20;
+  const Answer whole = s.ask("alice", "GET " + file_url(a));
+  CHECK_EQ(whole.header("X-Accel-Redirect"), "/_cloakroom/test/s3-once");
+  CHECK_EQ(whole.header("X-Cloakroom-Range"), "");
+  const auto range_for = [&](const char* asked) {
+    return s.ask("alice", "GET " + file_url(a), {}, {{"HTTP_RANGE", asked}}).header("X-Cloakroom-Range");
+  };
+  CHECK_EQ(range_for("bytes=5-9"), "bytes=5-9");
+  CHECK_EQ(range_for("bytes=-7"), "bytes=41943033-41943039");
+  CHECK_EQ(range_for("bytes=1000-"), "bytes=1000-41943039");
+  CHECK_EQ(range_for("bytes=0-8388608,9000000-18000000"), "");  // the whole is what comes
+  CHECK_EQ(range_for("lines=1-2"), "");
+}
+
 static void a_redirect_stays_out_of_caches_and_referers() {
   Service s({.delivery = Delivery::kRedirect, .new_files = StoreKind::kS3});
   const Attachment& a = s.add("hello", StoreKind::kS3);
@@ -367,6 +386,7 @@ int main() {
       CASE(a_hostile_key_or_name_cannot_add_a_header),
       CASE(what_a_browser_might_run_is_saved_and_not_shown),
       CASE(s3_files_go_through_nginx_with_the_signed_target_in_a_header),
+      CASE(with_temporary_credentials_a_large_object_is_asked_for_once_with_the_range_that_was_read),
       CASE(a_redirect_stays_out_of_caches_and_referers),
       CASE(an_empty_file_is_answered_by_the_worker),
       CASE(a_client_that_has_the_file_gets_a_304),

@@ -48,12 +48,19 @@ void what_the_settings_say_wins_over_the_profile() {
   CHECK_EQ(s3_options(s3).region, "garage");
 }
 
+void a_private_authority_is_for_the_store() {
+  S3Config s3 = config_of("https://s3.lan");
+  s3.ca_file = "/etc/ssl/lan.pem";
+  CHECK_EQ(s3_options(s3).ca_file, "/etc/ssl/lan.pem");
+}
+
 }  // namespace
 
 int main() {
   const CMUnitTest tests[] = {
       CASE(a_profile_fills_in_what_the_settings_leave_open),
       CASE(what_the_settings_say_wins_over_the_profile),
+      CASE(a_private_authority_is_for_the_store),
   };
   return RUN_TESTS("wiring", tests);
 }
