@@ -57,14 +57,14 @@ class S3Probe {
 
   // `answer` may have made (a version of) key(ending), or a marker over it.
   void remember(std::string_view ending, const HttpAnswer& answer);
-  void remember_upload(std::string_view upload_id);  // of key(kUploadEnding)
+  void remember_upload(std::string upload_id) { uploads_.push_back(std::move(upload_id)); }  // of key(kUploadEnding)
   // An upload of key(kUploadEnding) may have begun, but nobody told its id.
   void remember_lost_upload() { upload_is_lost_ = true; }
   void forget_upload() { uploads_.pop_back(); }
   // Below this, all probe objects of all checks lie.
   std::string all_keys() const;
-  // A listing of all_keys(): what a killed check left more than an hour ago is remembered, too.
-  void remember_left_overs(std::string_view list_xml);
+  // A key below all_keys(): what a killed check left more than an hour ago is remembered, too.
+  void remember_left_over(std::string_view name);
 
   // How many could not be removed.
   std::size_t clean();
@@ -84,7 +84,7 @@ class S3Probe {
   CurlClient plain_;
   std::string stem_;
   std::vector<std::string> made_;     // keys
-  std::vector<std::string> uploads_;  // queries that abort them
+  std::vector<std::string> uploads_;  // ids
   bool upload_is_lost_ = false;
   bool keeps_versions_ = false;
 };

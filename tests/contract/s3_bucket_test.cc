@@ -11,6 +11,7 @@
 #include "storage/s3.h"
 #include "storage/s3_delete.h"
 #include "storage/s3_list.h"
+#include "storage/s3_xml_rules.h"
 #include "store_suite.h"
 
 using namespace cloakroom;         // NOLINT: a test
@@ -109,8 +110,10 @@ void many_pages_hold_every_key_once() {
   CHECK(keys_of({.prefix = prefix, .page_keys = 4}) == keys);
   CHECK(keys_of({.prefix = prefix, .page_keys = 25}) == keys);
   Retrier retrier{RetryPolicy{}};
-  S3Listing listing(client(), {.prefix = prefix, .page_keys = 24}, &retrier);
-  for (const std::string& key : keys) CHECK_EQ(CHECK_OK(listing.next())->key, key);
+  S3Listing listing(client(), {.prefix = prefix, .page_keys = 24});
+  for (const std::string& key : keys) {
+    CHECK_EQ(CHECK_OK(retrier.repeat([&listing] { return listing.next(); }))->key, key);
+  }
   for (const Status& outcome : remove_all(keys)) CHECK_OK(outcome);
 }
 
@@ -121,27 +124,34 @@ void a_bucket_that_is_gone_is_an_error_of_the_store() {
   S3Listing listing(*gone, {});
   CHECK_ERR(listing.next(), Errc::kStore);
   CHECK_ERR(delete_objects(*gone, std::vector<std::string_view>{"a", "b"})[0], Errc::kStore);
-  CHECK_ERR(get_bucket_cors(*gone), Errc::kStore);
+  CHECK_ERR(get_bucket_rules(*gone, BucketRules::kCors), Errc::kStore);
 }
 
 void cors_rules_are_kept() {
-  CHECK(CHECK_OK(get_bucket_cors(client())).empty());
-  const std::vector<S3CorsRule> rules{
-      {{"https://app.example.org"}, {"GET", "PUT"}, {"*"}, {"ETag"}, std::chrono::seconds(600)}};
-  CHECK(CHECK_OK(put_bucket_cors(client(), rules)));
-  std::vector<S3CorsRule> kept = CHECK_OK(get_bucket_cors(client()));
-  CHECK_EQ(kept.size(), 1U);
-  std::sort(kept[0].allowed_methods.begin(), kept[0].allowed_methods.end());
-  CHECK(kept == rules);
+  const auto now = [] { return CHECK_OK(get_bucket_rules(client(), BucketRules::kCors)); };
+  CHECK_EQ(now(), "");
+  const std::vector<std::string> origins{"https://app.example.org"};
+  CHECK_OK(put_bucket_rules(client(), BucketRules::kCors, CHECK_OK(with_cors_rule("", origins))));
+  const std::string kept = now();
+  for (const char* part : {"<ID>cloakroom</ID>", "https://app.example.org", "<AllowedMethod>PUT</AllowedMethod>",
+                           "<ExposeHeader>ETag</ExposeHeader>", "<MaxAgeSeconds>3600</MaxAgeSeconds>"}) {
+    CHECK(kept.find(part) != std::string::npos);
+  }
+  CHECK_OK(put_bucket_rules(client(), BucketRules::kCors, CHECK_OK(with_cors_rule(kept, origins))));
+  CHECK_EQ(now(), kept);  // ours took the place of ours
 }
 
 void lifecycle_rules_are_kept() {
-  CHECK(CHECK_OK(get_bucket_lifecycle(client())).empty());
-  std::vector<S3LifecycleRule> rules{{"leftovers", "", 1, 0}, {"quarantine", "quarantine/", 0, 2}};
-  CHECK(CHECK_OK(put_bucket_lifecycle(client(), rules)));
-  std::vector<S3LifecycleRule> kept = CHECK_OK(get_bucket_lifecycle(client()));
-  std::sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
-  CHECK(kept == rules);
+  const auto now = [] { return CHECK_OK(get_bucket_rules(client(), BucketRules::kLifecycle)); };
+  CHECK_EQ(now(), "");
+  const std::string others =
+      "<LifecycleConfiguration><Rule><ID>logs</ID><Filter><Prefix>logs/</Prefix></Filter><Status>Enabled</Status>"
+      "<Expiration><Days>9</Days></Expiration></Rule></LifecycleConfiguration>";
+  CHECK_OK(put_bucket_rules(client(), BucketRules::kLifecycle, others));
+  CHECK(!has_abort_rule(now(), "q/"));
+  CHECK_OK(put_bucket_rules(client(), BucketRules::kLifecycle, CHECK_OK(with_abort_rule(now(), "q/"))));
+  CHECK(has_abort_rule(now(), "q/"));
+  CHECK(now().find("<ID>logs</ID>") != std::string::npos);
 }
 
 void a_wrong_clock_is_put_right_by_a_real_store() {
