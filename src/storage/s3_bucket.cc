@@ -34,7 +34,7 @@ Result<HttpAnswer> send_document(S3Client& client, const S3Document& document) {
   const std::string hash = hex_encode(sha256(document.xml));
   S3Request request{.method = document.method, .query = document.query, .payload_hash = hash, .text = document.xml};
   request.headers.push_back({"Content-Type", "application/xml"});
-  if (const auto digest = md5(document.xml)) {
+  if (const auto digest = md5(document.xml); digest && client.options().content_md5) {
     const std::string_view bytes(reinterpret_cast<const char*>(digest->data()), digest->size());
     request.headers.push_back({"Content-MD5", base64_encode(bytes)});
   }

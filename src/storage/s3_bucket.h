@@ -26,7 +26,8 @@ struct S3Document {
   std::string_view xml;
   std::size_t body_limit = limits::kS3ErrorBodyBytes;  // of the answer
 };
-// An XML body about the bucket, with its SHA-256 and the Content-MD5 that S3 demands for it (where OpenSSL has MD5).
+// An XML body about the bucket, with its SHA-256 and the Content-MD5 that S3 demands for it (where OpenSSL has MD5,
+// unless the options say that the store takes none).
 Result<HttpAnswer> send_document(S3Client& client, const S3Document& document);
 
 }  // namespace cloakroom

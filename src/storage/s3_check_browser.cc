@@ -190,7 +190,8 @@ Finding cors(S3Probe& probe) {
   auto problem = cors_problem(probe);
   if (!problem) return unreachable(problem.error(), probe.store().browser());
   if (problem->empty()) return good("scripts of pages of CORS_ORIGINS may GET, PUT and POST, and see the ETag");
-  if (!probe.wanted().fix) return failure(*problem, cors_remedy(probe));
+  const bool can_fix = probe.wanted().fix && probe.profile().cors_api != Fact::kNo;
+  if (!can_fix) return failure(*problem, cors_remedy(probe));
   if (const Status set = set_cors(probe); !set) {
     return failure(*problem + ", and the rule cannot be set: " + set.error().detail, cors_remedy(probe));
   }

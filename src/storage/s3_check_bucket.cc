@@ -130,8 +130,15 @@ Finding versions(S3Probe& probe) {
                        (gone ? "HEAD answered " + std::to_string(gone->status) : told("HEAD", gone)),
                    "look whether the bucket has a retention rule or an object lock");
   }
-  if (removed->header("x-amz-delete-marker") == "true") {
-    return warning("DELETE only hides: the bucket keeps old versions, and their bytes",
+  bool hides = removed->header("x-amz-delete-marker") == "true";
+  const bool may_hide = probe.profile().delete_keeps_bytes == Fact::kYes;
+  if (may_hide && !hides) {
+    const auto left = probe.versions_of(key);
+    hides = left && !left->empty();
+  }
+  if (hides) {
+    const std::string_view usual = may_hide ? ", as this store does unless told otherwise" : "";
+    return warning("DELETE only hides: the bucket keeps old versions, and their bytes" + std::string(usual),
                    "add a lifecycle rule that removes old versions after some days, or turn versioning off");
   }
   return good("a deleted object is gone");

@@ -2,6 +2,7 @@
 #include "storage/s3_copy.h"
 
 #include "base/encode.h"
+#include "storage/object_headers.h"
 #include "storage/s3_errors.h"
 
 namespace cloakroom {
@@ -9,25 +10,14 @@ namespace {
 
 constexpr std::chrono::minutes kSilence{5};  // a store may copy gigabytes before it says a word
 
-Status add(StoreHeaders& headers, const char* name, const std::string& value) {
-  if (value.empty()) return Ok{};
-  if (!is_plain_ascii(value)) {
-    return Error{Errc::kInvalid, "cannot copy object: header '" + std::string(name) + "' is not plain ASCII"};
-  }
-  headers.push_back({name, value});
-  return Ok{};
-}
-
 }  // namespace
 
 Status copy_object(S3Client& client, const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) {
   S3Request request{.method = "PUT", .key = to.str(), .stall = kSilence, .timeout = std::chrono::milliseconds(0)};
   request.headers = {{"x-amz-copy-source", "/" + client.options().bucket + "/" + percent_encode_path(from.str())},
                      {"x-amz-metadata-directive", "REPLACE"}};
-  TRY(add(request.headers, "Content-Type", meta.content_type.empty() ? "application/octet-stream" : meta.content_type));
-  TRY(add(request.headers, "Content-Disposition", meta.content_disposition));
-  TRY(add(request.headers, "Cache-Control", meta.cache_control));
-  TRY(add(request.headers, "x-amz-meta-attachment-id", meta.attachment_id));
+  TRY_ASSIGN(const StoreHeaders kept, object_headers(meta));
+  request.headers.insert(request.headers.end(), kept.begin(), kept.end());
   TRY_ASSIGN(const HttpAnswer answer, client.call(request));
   Status done = check_result("PUT copy", answer, "CopyObjectResult");
   if (!done && s3_error_code(answer) == "EntityTooLarge") {

@@ -10,7 +10,6 @@
 #include "base/limits.h"
 #include "storage/s3_errors.h"
 #include "storage/s3_multipart.h"
-#include "storage/s3_xml_bucket.h"
 
 namespace cloakroom {
 namespace {
@@ -42,7 +41,8 @@ S3Probe::S3Probe(S3Client& store, const S3Profile& profile, const S3CheckOptions
       configured_region_(store.region()),
       plain_(CurlTimes{.connect = store.options().connect_timeout}),
       stem_(wanted.key_prefix + std::string(kName) + std::to_string(unix_seconds(clock.now()).count()) + "-" +
-            random_hex(8)) {}
+            random_hex(8)),
+      keeps_versions_(profile.delete_keeps_bytes == Fact::kYes) {}
 
 std::string_view S3Probe::body() {
   return "These bytes were written by `cloakroom check`, which also removes them.\n";
@@ -100,14 +100,21 @@ void S3Probe::find_lost_uploads() {
   } while (page.truncated);
 }
 
+Result<std::vector<S3ObjectVersion>> S3Probe::versions_of(const std::string& name) {
+  TRY_ASSIGN(const HttpAnswer answer,
+             store_.call({.method = "GET", .query = "prefix=" + percent_encode(name) + "&versions="}));
+  TRY(check_result("GET", answer, "ListVersionsResult"));
+  TRY_ASSIGN(std::vector<S3ObjectVersion> versions, parse_s3_versions(answer.body));
+  std::erase_if(versions, [&name](const S3ObjectVersion& version) { return version.key != name; });
+  return versions;
+}
+
 // All versions and markers of a key; false when one stays.
 bool S3Probe::remove_versions(const std::string& name) {
-  const auto answer = store_.call({.method = "GET", .query = "prefix=" + percent_encode(name) + "&versions="});
-  const auto versions = succeeded(answer) ? parse_s3_versions(answer->body) : Error{};
+  const auto versions = versions_of(name);
   if (!versions) return false;
   bool all = true;
   for (const S3ObjectVersion& version : *versions) {
-    if (version.key != name) continue;
     const std::string query = "versionId=" + percent_encode(version.id);
     all = succeeded(store_.call({.method = "DELETE", .key = name, .query = query})) && all;
   }

@@ -15,6 +15,7 @@
 #include "storage/curl.h"
 #include "storage/s3_client.h"
 #include "storage/s3_profile.h"
+#include "storage/s3_xml_bucket.h"
 
 namespace cloakroom {
 
@@ -66,6 +67,9 @@ class S3Probe {
   // A key below all_keys(): what a killed check left more than an hour ago is remembered, too.
   void remember_left_over(std::string_view name);
 
+  // What is left of a key, hidden or not. An error where the store does not tell.
+  Result<std::vector<S3ObjectVersion>> versions_of(const std::string& name);
+
   // How many could not be removed.
   std::size_t clean();
 
@@ -86,7 +90,7 @@ class S3Probe {
   std::vector<std::string> made_;     // keys
   std::vector<std::string> uploads_;  // ids
   bool upload_is_lost_ = false;
-  bool keeps_versions_ = false;
+  bool keeps_versions_;  // by the profile, or by what an answer said
 };
 
 }  // namespace cloakroom

@@ -256,6 +256,16 @@ void rules_are_put_and_read() {
   }
 }
 
+void a_store_that_takes_no_md5_gets_none() {
+  ScriptedStore s({ok_xml("<DeleteResult/>")});
+  S3Options options = s.client().options();
+  options.content_md5 = false;
+  const auto client = CHECK_OK(S3Client::make(options, s.clock));
+  CHECK_OK(delete_objects(*client, std::vector<std::string_view>{"a", "b"})[0]);
+  CHECK(!s.server.request_has(0, "Content-MD5"));
+  CHECK(s.server.request_has(0, "x-amz-content-sha256: " + hex_encode(sha256(s.body(0)))));
+}
+
 void a_store_without_such_rules_is_told_from_a_bucket_without() {
   for (const std::string& refusal :
        {error_answer("501 Not Implemented", "NotImplemented"), error_answer("403 Forbidden", "AccessDenied"),
@@ -297,6 +307,7 @@ int main() {
       CASE(a_thousand_and_two_keys_take_two_requests),
       CASE(removals_that_may_pass_are_repeated_alone),
       CASE(rules_are_put_and_read),
+      CASE(a_store_that_takes_no_md5_gets_none),
       CASE(a_store_without_such_rules_is_told_from_a_bucket_without),
   };
   return RUN_TESTS("s3_bucket_wire", tests);
