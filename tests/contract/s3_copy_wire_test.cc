@@ -2,19 +2,12 @@
 #include <memory>
 #include <string>
 
-#include "scripted_server.h"
-#include "storage/s3.h"
-#include "store_suite.h"
+#include "scripted_store.h"
 
 using namespace cloakroom;         // NOLINT: a test
 using namespace cloakroom::suite;  // NOLINT: a test
 
 namespace {
-
-struct FixedClock final : Clock {
-  TimePoint now() const override { return TimePoint(std::chrono::seconds(1440938160)); }
-};
-const FixedClock kClock;
 
 const std::string kDone = "<?xml version=\"1.0\"?><CopyObjectResult><ETag>x</ETag></CopyObjectResult>";
 
@@ -22,18 +15,8 @@ std::string error_body(const std::string& code) {
   return "<Error><Code>" + code + "</Code></Error>";
 }
 
-struct Wire {
-  ScriptedServer server;
-  std::unique_ptr<S3Store> store;
-
-  explicit Wire(Reply reply) : server({std::move(reply)}) {
-    S3Options o;
-    o.endpoint = server.endpoint();
-    o.bucket = "files";
-    o.access_key_id = "AKID";
-    o.secret_access_key = "secret";
-    store = CHECK_OK(S3Store::make(o, kClock));
-  }
+struct Wire : ScriptedStore {
+  explicit Wire(Reply reply) : ScriptedStore({std::move(reply)}) {}
   Status copy() { return store->copy(key_of("q/a+b c\xC3\xBC.txt"), key_of("final"), text_meta()); }
 };
 
