@@ -13,11 +13,6 @@ bool is_lower_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-bool is_region(std::string_view text) {
-  return text.size() <= 63 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return is_lower_or_digit(c) || c == '-'; });
-}
-
 // Wider than AWS allows today: upper case and '_' exist in old buckets and in other stores.
 bool is_bucket(std::string_view text) {
   return text.size() >= 3 && text.size() <= 255 && text.find("..") == std::string_view::npos &&
@@ -43,6 +38,11 @@ Error bad_endpoint(std::string_view endpoint) {
 
 }  // namespace
 
+bool is_s3_region(std::string_view text) {
+  return !text.empty() && text.size() <= 63 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return is_lower_or_digit(c) || c == '-'; });
+}
+
 bool is_dns_label(std::string_view text) {
   return !text.empty() && text.size() <= 63 && is_lower_or_digit(text.front()) && is_lower_or_digit(text.back()) &&
          std::all_of(text.begin(), text.end(), [](char c) { return is_lower_or_digit(c) || c == '-'; });
@@ -60,7 +60,7 @@ std::string S3Location::path(std::string_view key) const {
 }
 
 Result<S3Location> locate_bucket(const S3BucketName& name) {
-  if (!is_region(name.region)) {
+  if (!name.region.empty() && !is_s3_region(name.region)) {
     return Error{Errc::kInvalid, "cannot use S3 region '" + std::string(name.region) + "': wanted a-z, 0-9 and '-'"};
   }
   if (!is_bucket(name.bucket)) {

@@ -2,7 +2,6 @@
 #include "storage/s3_xml.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include "base/encode.h"
 #include "storage/s3_xml_load.h"
@@ -63,14 +62,6 @@ Error no_element(const char* name) {
   return Error{Errc::kInvalid, std::string("cannot read the store's answer: no <") + name + ">"};
 }
 
-// 2026-01-31T09:30:00.123Z, with or without a fraction; the fraction is dropped.
-Result<TimePoint> parse_time(const std::string& text) {
-  std::tm t{};
-  const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &t);
-  if (rest == nullptr || (*rest != '.' && *rest != 'Z')) return no_element("time");
-  return TimePoint{std::chrono::seconds(::timegm(&t))};
-}
-
 }  // namespace
 
 Result<std::string> parse_upload_id(std::string_view xml) {
@@ -104,7 +95,7 @@ Result<S3UploadPage> parse_upload_page(std::string_view xml) {
     S3Upload upload;
     TRY_ASSIGN(upload.key, listed_name(node.child_value("Key"), encoded));
     upload.id = node.child_value("UploadId");
-    TRY_ASSIGN(upload.initiated, parse_time(node.child_value("Initiated")));
+    TRY_ASSIGN(upload.initiated, parse_iso8601(node.child_value("Initiated")));
     if (upload.key.empty() || upload.id.empty()) return no_element("UploadId");
     page.uploads.push_back(std::move(upload));
   }
