@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "base/aws_host.h"
 #include "base/config_credentials.h"
 #include "base/config_public.h"
 #include "base/config_reader.h"
@@ -123,7 +124,7 @@ std::vector<std::string> read_types(Reader& in) {
 
 void read_credentials(Reader& in, S3Config& s3) {
   const auto text = [&in](std::string_view name) { return in.text(name); };
-  for (const CredentialProblem& found : complete_credentials(s3, in.home(), text)) in.problem(found.name, found.what);
+  for (const SettingProblem& found : complete_credentials(s3, in.home(), text)) in.problem(found.name, found.what);
   S3CredentialConfig& c = s3.credentials;
   if (!c.sts_endpoint.empty()) check_url(in, "AWS_ENDPOINT_URL_STS", c.sts_endpoint);
   if (!c.metadata_endpoint.empty()) check_url(in, "AWS_EC2_METADATA_SERVICE_ENDPOINT", c.metadata_endpoint);
@@ -150,7 +151,7 @@ void read_s3(Reader& in, Config& config) {
     if (!r2_account.empty()) {
       s3.endpoint = "https://" + r2_account + ".r2.cloudflarestorage.com";
     } else {
-      s3.endpoint = "https://s3." + (s3.region.empty() ? "us-east-1" : s3.region) + ".amazonaws.com";
+      s3.endpoint = aws_url("s3", s3.region);
     }
   }
   check_url(in, "S3_ENDPOINT", s3.endpoint);

@@ -30,6 +30,12 @@ struct Setting {
 };
 std::span<const Setting> all_settings();
 
+// What is wrong with a setting: "NAME: what".
+struct SettingProblem {
+  std::string_view name;
+  std::string what;
+};
+
 // Where credentials come from while access_key_id is empty; an empty place is not asked.
 struct S3CredentialConfig {
   std::string shared_file, profile;

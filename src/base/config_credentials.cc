@@ -1,6 +1,7 @@
 // config_credentials.cc — the defaults of AWS's own tools, and what must stand together.
 #include "base/config_credentials.h"
 
+#include "base/aws_host.h"
 #include "base/encode.h"
 
 namespace cloakroom {
@@ -8,15 +9,10 @@ namespace {
 
 constexpr std::string_view kMetadataService = "http://169.254.169.254";
 
-bool is_aws(std::string_view endpoint) {
-  const std::string_view host = endpoint.substr(0, endpoint.find_last_not_of('/') + 1);
-  return host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
-}
-
 }  // namespace
 
-std::vector<CredentialProblem> complete_credentials(S3Config& s3, const std::optional<std::string>& home,
-                                                    const std::function<std::string(std::string_view)>& text) {
+std::vector<SettingProblem> complete_credentials(S3Config& s3, const std::optional<std::string>& home,
+                                                 const std::function<std::string(std::string_view)>& text) {
   S3CredentialConfig c;
   const std::string named_file = text("AWS_SHARED_CREDENTIALS_FILE");
   const std::string named_profile = text("AWS_PROFILE");
@@ -35,7 +31,8 @@ std::vector<CredentialProblem> complete_credentials(S3Config& s3, const std::opt
   if (c.web_identity_token_file.empty() != c.role_arn.empty()) {
     return {{"AWS_ROLE_ARN", "and AWS_WEB_IDENTITY_TOKEN_FILE must be set both, or neither"}};
   }
-  const bool aws = is_aws(s3.endpoint);
+  const std::string host = url_host(s3.endpoint);
+  const bool aws = is_aws_host(host);
   c.shared_file_required = !named_file.empty() || !named_profile.empty();
   c.shared_file = named_file;
   c.profile = named_profile.empty() ? "default" : named_profile;
@@ -48,8 +45,8 @@ std::vector<CredentialProblem> complete_credentials(S3Config& s3, const std::opt
   if (c.metadata_endpoint.empty() && aws) c.metadata_endpoint = kMetadataService;
   if (no_metadata) c.metadata_endpoint.clear();
   if (c.sts_endpoint.empty()) {
-    const bool has_region = !s3.region.empty() && s3.region != "auto";
-    c.sts_endpoint = "https://sts." + (has_region ? s3.region : "us-east-1") + ".amazonaws.com";
+    const bool is_named = !s3.region.empty() && s3.region != "auto";
+    c.sts_endpoint = aws_url("sts", is_named ? std::string_view(s3.region) : aws_region_in(host));
   }
   if (c.shared_file.empty() && c.web_identity_token_file.empty() && c.metadata_endpoint.empty()) {
     return {{"S3_ACCESS_KEY_ID",

@@ -14,12 +14,8 @@
 
 namespace cloakroom {
 
-struct CredentialProblem {
-  std::string_view name;
-  std::string what;
-};
 // `text` reads a setting. Fills s3.credentials, unless the keys are there already.
-std::vector<CredentialProblem> complete_credentials(S3Config& s3, const std::optional<std::string>& home,
-                                                    const std::function<std::string(std::string_view)>& text);
+std::vector<SettingProblem> complete_credentials(S3Config& s3, const std::optional<std::string>& home,
+                                                 const std::function<std::string(std::string_view)>& text);
 
 }  // namespace cloakroom

@@ -29,6 +29,8 @@ Result<std::string> percent_decode(std::string_view text);
 
 bool is_utf8(std::string_view bytes);      // well-formed, no surrogates, no overlongs
 bool has_control(std::string_view bytes);  // any byte < 0x20 or 0x7f
+// 0x20 to 0x7e alone: may be signed and sent in a header as it stands.
+bool is_plain_ascii(std::string_view text);
 std::string ascii_lower(std::string_view text);
 bool ascii_iequal(std::string_view a, std::string_view b);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -85,6 +86,20 @@ Status make_folders(const std::string& path, unsigned mode) {
 std::span<std::byte> copy_buffer() {
   alignas(64) static std::array<std::byte, limits::kCopyBufferBytes> buffer;
   return buffer;
+}
+
+Result<Sha256Digest> hash_range(const FileRange& range, const std::function<Status(std::span<const std::byte>)>& also) {
+  Sha256 hash;
+  for (std::uint64_t done = 0; done < range.size;) {
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(copy_buffer().size(), range.size - done));
+    const std::span<std::byte> block = copy_buffer().first(want);
+    TRY_ASSIGN(const std::size_t got, read_at(range.fd, block, range.offset + done));
+    if (got != want) return Error{Errc::kInternal, "cannot read file: it is shorter than its range"};
+    if (also) TRY(also(block));
+    hash.update(block);
+    done += got;
+  }
+  return hash.finish();
 }
 
 }  // namespace cloakroom

@@ -6,10 +6,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "base/digest.h"
 #include "base/handle.h"
 #include "base/result.h"
 
@@ -34,5 +36,10 @@ Status make_folders(const std::string& path, unsigned mode);  // like mkdir -p; 
 
 // One buffer of limits::kCopyBufferBytes for the whole process (which is single-threaded where it is used).
 std::span<std::byte> copy_buffer();
+
+// SHA-256 of a range, which is read once, through copy_buffer(). `also` gets each block, before it is hashed; where it
+// fails, all fails. kInternal when the file is shorter than the range.
+Result<Sha256Digest> hash_range(const FileRange& range,
+                                const std::function<Status(std::span<const std::byte>)>& also = {});
 
 }  // namespace cloakroom

@@ -121,6 +121,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
     input.values["S3_ADDRESS"] = name + ":" + endpoint.port;
     TRY_ASSIGN(input.parts["s3"], read_text(template_folder + "/s3.inc.in"));
   }
+  TRY_ASSIGN(input.parts["request"], read_text(template_folder + "/request.inc.in"));
   TRY_ASSIGN(input.parts["problem"], read_text(template_folder + "/problem.inc.in"));
   TRY_ASSIGN(const std::string http, read_text(template_folder + "/http.conf.in"));
   TRY_ASSIGN(const std::string server, read_text(template_folder + "/server.conf.in"));

@@ -99,6 +99,7 @@ S3Options s3_options(const S3Config& s3) {
           .session_token = s3.session_token,
           .credentials = credential_source(s3),
           .addressing = s3_addressing(profile, addressing, s3.bucket),
+          .content_md5 = profile.content_md5,
           .ca_file = s3.ca_file,
           .parts = {.min_part_bytes = profile.min_part_bytes, .max_parts = profile.max_parts}};
 }

@@ -10,18 +10,12 @@
 namespace cloakroom {
 namespace {
 
-// Ids and tokens travel in headers: nothing may end one, and nothing may be re-coded on its way.
-bool is_header_text(std::string_view text) {
-  return !has_control(text) &&
-         std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 Status check(const Credentials& c, std::string_view from, TimePoint now) {
   const auto bad = [&](const char* why) {
     return Error{Errc::kStore, "cannot use the credentials of " + std::string(from) + ": " + why};
   };
   if (c.access_key_id.empty() || c.secret_access_key.empty()) return bad("access key id or secret access key is empty");
-  if (!is_header_text(c.access_key_id) || !is_header_text(c.session_token)) return bad("they are not plain ASCII");
+  if (!is_plain_ascii(c.access_key_id) || !is_plain_ascii(c.session_token)) return bad("they are not plain ASCII");
   if (c.expires_at && *c.expires_at <= now) return bad("they have ended already");
   return Ok{};
 }

@@ -46,26 +46,18 @@ void start_write_back(int fd, std::uint64_t offset, std::uint64_t size) {
       ::sync_file_range(fd, static_cast<off_t>(offset), static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE);
 }
 
-// Reads the range once; what is read is hashed and, with a descriptor to write to, copied.
-Result<Sha256Digest> hash_range(const FileRange& bytes, int copy_to) {
-  Sha256 hash;
-  const std::span<std::byte> buffer = copy_buffer();
-  std::uint64_t flushed = 0;
-  for (std::uint64_t done = 0; done < bytes.size;) {
-    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), bytes.size - done));
-    TRY_ASSIGN(const std::size_t got, read_at(bytes.fd, buffer.first(want), bytes.offset + done));
-    if (got != want) return Error{Errc::kInternal, "body file is shorter than announced"};
-    if (copy_to >= 0) {
-      TRY(write_all(copy_to, buffer.first(got)));
-      if (done + got - flushed >= kWriteBackBytes) {
-        start_write_back(copy_to, flushed, done + got - flushed);
-        flushed = done + got;
-      }
+// Copies the range and hashes it on the way; the kernel writes the first bytes while the next are read.
+Result<Sha256Digest> copy_range(const FileRange& bytes, int to) {
+  std::uint64_t copied = 0, flushed = 0;
+  return hash_range(bytes, [&](std::span<const std::byte> block) -> Status {
+    TRY(write_all(to, block));
+    copied += block.size();
+    if (copied - flushed >= kWriteBackBytes) {
+      start_write_back(to, flushed, copied - flushed);
+      flushed = copied;
     }
-    hash.update(buffer.first(got));
-    done += got;
-  }
-  return hash.finish();
+    return Ok{};
+  });
 }
 
 // Ours (32 hex digits) and those nginx gives bodies (10 digits).
@@ -116,14 +108,14 @@ Result<Sha256Digest> LocalStore::take(const ObjectKey& key, const FileRange& byt
   if (!bytes.path.empty() && ::link(std::string(bytes.path).c_str(), temporary.path().c_str()) == 0) {
     linked = true;
     start_write_back(bytes.fd, 0, bytes.size);
-    TRY_ASSIGN(digest, hash_range(bytes, -1));
+    TRY_ASSIGN(digest, hash_range(bytes));
     TRY(sync_file(bytes.fd, temporary.path()));
   } else {
     if (!bytes.path.empty() && errno != EXDEV && errno != EPERM && errno != EMLINK) {
       return errno_error("link the body into", temp_, errno);
     }
     TRY_ASSIGN(const UniqueFd fd, open_file(temporary.path(), O_WRONLY | O_CREAT | O_EXCL, kFileMode));
-    TRY_ASSIGN(digest, hash_range(bytes, fd.get()));
+    TRY_ASSIGN(digest, copy_range(bytes, fd.get()));
     TRY(sync_file(fd.get(), temporary.path()));
   }
   TRY(publish(temporary.path(), key));

@@ -6,6 +6,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "storage/object_headers.h"
 #include "storage/s3_copy.h"
 #include "storage/s3_delete.h"
 #include "storage/s3_errors.h"
@@ -17,29 +18,6 @@ namespace {
 
 constexpr std::string_view kDefaultRegion = "us-east-1";
 constexpr unsigned kResumes = 2;  // of one broken body
-
-Result<Sha256Digest> hash_range(const FileRange& range) {
-  Sha256 hash;
-  for (std::uint64_t done = 0; done < range.size;) {
-    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(copy_buffer().size(), range.size - done));
-    const std::span<std::byte> block = copy_buffer().first(want);
-    TRY_ASSIGN(const std::size_t got, read_at(range.fd, block, range.offset + done));
-    if (got != want) return Error{Errc::kInternal, "cannot upload: the file is shorter than its range"};
-    hash.update(block);
-    done += got;
-  }
-  return hash.finish();
-}
-
-// Header values come from file names in the end: a control character would end the header, other bytes break
-// signatures.
-Status add_header(StoreHeaders& headers, std::string_view name, const std::string& value) {
-  if (value.empty()) return Ok{};
-  if (!is_plain_ascii(value))
-    return Error{Errc::kInvalid, "cannot store object: header '" + std::string(name) + "' is not plain ASCII"};
-  headers.push_back({std::string(name), value});
-  return Ok{};
-}
 
 std::string range_text(std::uint64_t first, std::uint64_t end) {
   return std::to_string(first) + "-" + std::to_string(end - 1);
@@ -131,12 +109,7 @@ Status S3Store::prepare() {
 }
 
 Result<Sha256Digest> S3Store::put(const ObjectKey& key, const FileRange& bytes, const ObjectMeta& meta) {
-  StoreHeaders headers;
-  // Without a type some stores guess one from the content.
-  TRY(add_header(headers, "Content-Type", meta.content_type.empty() ? "application/octet-stream" : meta.content_type));
-  TRY(add_header(headers, "Content-Disposition", meta.content_disposition));
-  TRY(add_header(headers, "Cache-Control", meta.cache_control));
-  TRY(add_header(headers, "x-amz-meta-attachment-id", meta.attachment_id));
+  TRY_ASSIGN(StoreHeaders headers, object_headers(meta));
   if (bytes.size > client_->options().multipart_from_bytes) {
     return put_parts(*client_, {.key = key.str(), .headers = headers, .bytes = bytes});
   }

@@ -1,44 +1,31 @@
 // s3_bucket.cc — the calls with "?cors" and "?lifecycle".
 #include "storage/s3_bucket.h"
 
-#include <algorithm>
-
 #include "base/encode.h"
 #include "storage/s3_errors.h"
+#include "storage/s3_xml.h"
 
 namespace cloakroom {
 namespace {
 
-Error unfit(const char* what) {
-  return Error{Errc::kInvalid, std::string("cannot set ") + what + ": a control character in a rule"};
-}
+// What stores say instead of rules when a bucket has none, each in its own way.
+struct Words {
+  const char* query;
+  const char* root;
+  std::string_view none, none_elsewhere;
+};
 
-bool are_clean(const std::vector<std::string>& texts) {
-  return std::none_of(texts.begin(), texts.end(), [](const std::string& text) { return has_control(text); });
-}
-
-Result<bool> put_rules(S3Client& client, const char* query, const std::string& xml) {
-  TRY_ASSIGN(const HttpAnswer answer, send_document(client, {"PUT", query, xml}));
-  if (is_success(answer)) return true;
-  if (is_not_implemented(answer)) return false;
-  return s3_error("PUT", answer);
-}
-
-// The document, or nothing when the bucket has none or the store knows none.
-Result<std::string> get_rules(S3Client& client, const char* query, std::string_view none) {
-  TRY_ASSIGN(HttpAnswer answer, client.call({.method = "GET", .query = query, .body_limit = limits::kS3RulesBytes}));
-  if (is_success(answer)) {
-    if (answer.is_cut) return Error{Errc::kStore, "store answered GET with a result that is too large"};
-    return std::move(answer.body);
+Words words_of(BucketRules kind) {
+  if (kind == BucketRules::kCors) {
+    return {"cors=", "CORSConfiguration", "NoSuchCORSConfiguration", "NoSuchCORSConfigurationError"};
   }
-  if (s3_error_code(answer) == none || is_not_implemented(answer)) return std::string();
-  Error error = s3_error("GET", answer);
-  error.code = Errc::kStore;  // no object was looked for
-  return error;
+  return {"lifecycle=", "LifecycleConfiguration", "NoSuchLifecycleConfiguration", "NoSuchLifecycle"};
 }
 
-Error unreadable(const Error& cause) {
-  return Error{Errc::kStore, cause.detail, {}, true};
+// No object was looked for, so none is missing.
+Error of_the_bucket(Error error) {
+  if (error.code == Errc::kNotFound) error.code = Errc::kStore;
+  return error;
 }
 
 }  // namespace
@@ -47,7 +34,7 @@ Result<HttpAnswer> send_document(S3Client& client, const S3Document& document) {
   const std::string hash = hex_encode(sha256(document.xml));
   S3Request request{.method = document.method, .query = document.query, .payload_hash = hash, .text = document.xml};
   request.headers.push_back({"Content-Type", "application/xml"});
-  if (const auto digest = md5(document.xml)) {
+  if (const auto digest = md5(document.xml); digest && client.options().content_md5) {
     const std::string_view bytes(reinterpret_cast<const char*>(digest->data()), digest->size());
     request.headers.push_back({"Content-MD5", base64_encode(bytes)});
   }
@@ -56,37 +43,23 @@ Result<HttpAnswer> send_document(S3Client& client, const S3Document& document) {
   return client.call(request);
 }
 
-Result<bool> put_bucket_cors(S3Client& client, std::span<const S3CorsRule> rules) {
-  for (const S3CorsRule& rule : rules) {
-    if (!are_clean(rule.allowed_origins) || !are_clean(rule.allowed_methods) || !are_clean(rule.allowed_headers) ||
-        !are_clean(rule.exposed_headers)) {
-      return unfit("CORS");
-    }
+Result<std::string> get_bucket_rules(S3Client& client, BucketRules kind) {
+  const Words words = words_of(kind);
+  TRY_ASSIGN(HttpAnswer answer,
+             client.call({.method = "GET", .query = words.query, .body_limit = limits::kS3RulesBytes}));
+  if (!is_success(answer)) {
+    const std::string code = s3_error_code(answer);
+    if (code == words.none || code == words.none_elsewhere) return std::string();
+    return of_the_bucket(s3_error("GET", answer));
   }
-  return put_rules(client, "cors=", cors_xml(rules));
+  TRY(check_result("GET", answer, words.root));
+  return std::move(answer.body);
 }
 
-Result<bool> put_bucket_lifecycle(S3Client& client, std::span<const S3LifecycleRule> rules) {
-  for (const S3LifecycleRule& rule : rules) {
-    if (has_control(rule.id) || has_control(rule.prefix)) return unfit("lifecycle");
-  }
-  return put_rules(client, "lifecycle=", lifecycle_xml(rules));
-}
-
-Result<std::vector<S3CorsRule>> get_bucket_cors(S3Client& client) {
-  TRY_ASSIGN(const std::string xml, get_rules(client, "cors=", "NoSuchCORSConfiguration"));
-  if (xml.empty()) return std::vector<S3CorsRule>{};
-  auto rules = parse_cors(xml);
-  if (!rules) return unreadable(rules.error());
-  return rules;
-}
-
-Result<std::vector<S3LifecycleRule>> get_bucket_lifecycle(S3Client& client) {
-  TRY_ASSIGN(const std::string xml, get_rules(client, "lifecycle=", "NoSuchLifecycleConfiguration"));
-  if (xml.empty()) return std::vector<S3LifecycleRule>{};
-  auto rules = parse_lifecycle(xml);
-  if (!rules) return unreadable(rules.error());
-  return rules;
+Status put_bucket_rules(S3Client& client, BucketRules kind, std::string_view xml) {
+  TRY_ASSIGN(const HttpAnswer answer, send_document(client, {"PUT", words_of(kind).query, xml}));
+  if (is_success(answer)) return Ok{};
+  return of_the_bucket(s3_error("PUT", answer));
 }
 
 }  // namespace cloakroom

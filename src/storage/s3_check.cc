@@ -82,10 +82,6 @@ Finding failure(std::string text, std::string remedy) {
   return {"", Verdict::kFailure, std::move(text), std::move(remedy)};
 }
 
-bool succeeded(const Result<HttpAnswer>& answer) {
-  return answer && is_success(*answer);
-}
-
 std::string told(std::string_view method, const Result<HttpAnswer>& answer) {
   return answer ? s3_error(method, *answer).detail : answer.error().detail;
 }

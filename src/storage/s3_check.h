@@ -55,7 +55,6 @@ Finding warning(std::string text, std::string remedy);
 Finding failure(std::string text, std::string remedy);
 // An answer that is not the wanted one, or none: "store answered 403 AccessDenied to PUT".
 std::string told(std::string_view method, const Result<HttpAnswer>& answer);
-bool succeeded(const Result<HttpAnswer>& answer);
 // What the store does beside what its profile says: never a failure by itself.
 struct Comparison {
   std::string_view what;  // "UNSIGNED-PAYLOAD"

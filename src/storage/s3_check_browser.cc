@@ -12,14 +12,13 @@ constexpr std::string_view kType = "text/plain; charset=utf-8";
 constexpr std::string_view kBoundary = "cloakroom-check-form-boundary";
 
 // The store as browsers reach it may lie behind something that this host cannot reach.
-Finding unreachable(const S3Probe& probe, const Error& error, const S3Location& browser) {
-  (void)probe;
+Finding unreachable(const Error& error, const S3Location& browser) {
   return warning("this host cannot reach " + browser.base() + ": " + error.detail,
                  "if browsers can, all is well; else correct S3_PUBLIC_ENDPOINT");
 }
 
 Finding refused(S3Probe& probe, std::string_view method, const Result<HttpAnswer>& answer) {
-  if (!answer) return unreachable(probe, answer.error(), probe.store().browser());
+  if (!answer) return unreachable(answer.error(), probe.store().browser());
   return failure(
       "a presigned URL is refused: " + told(method, answer),
       "see that S3_PUBLIC_ENDPOINT is the host name that the store itself sees, and nothing on the way changes "
@@ -44,16 +43,18 @@ Result<CorsAnswer> ask_cors(S3Probe& probe, const std::string& origin) {
   CorsAnswer found{true, true};
   for (const std::string_view method : {"PUT", "POST"}) {
     TRY_ASSIGN(const std::string url, probe.presign("PUT", ""));
-    TRY_ASSIGN(const HttpAnswer answer, probe.plain({.method = "OPTIONS",
-                                                     .url = url,
-                                                     .headers = {{"Origin", origin},
-                                                                 {"Access-Control-Request-Method", std::string(method)},
-                                                                 {"Access-Control-Request-Headers", "content-type"}}}));
+    TRY_ASSIGN(const HttpAnswer answer,
+               probe.plain({.method = "OPTIONS",
+                            .url = url,
+                            .headers = {{"Origin", origin},
+                                        {"Access-Control-Request-Method", std::string(method)},
+                                        {"Access-Control-Request-Headers", "content-type,content-disposition"}}}));
     const std::string_view allowed = answer.header("access-control-allow-origin");
     found.lets_in = found.lets_in && answer.status >= 200 && answer.status < 300 &&
                     (allowed == origin || allowed == "*") &&
                     has_word(answer.header("access-control-allow-methods"), method) &&
-                    has_word(answer.header("access-control-allow-headers"), "content-type");
+                    has_word(answer.header("access-control-allow-headers"), "content-type") &&
+                    has_word(answer.header("access-control-allow-headers"), "content-disposition");
   }
   TRY_ASSIGN(const std::string url, probe.presign("GET", ""));
   TRY_ASSIGN(const HttpAnswer answer, probe.plain({.method = "GET", .url = url, .headers = {{"Origin", origin}}}));
@@ -63,15 +64,9 @@ Result<CorsAnswer> ask_cors(S3Probe& probe, const std::string& origin) {
 
 // Our rule beside those that the bucket has.
 Status set_cors(S3Probe& probe) {
-  TRY_ASSIGN(const HttpAnswer now, probe.store().call({.method = "GET", .query = "cors="}));
-  const std::string code = s3_error_code(now);
-  const bool none = code == "NoSuchCORSConfiguration" || code == "NoSuchCORSConfigurationError";
-  if (!succeeded(now) && !none) return s3_error("GET", now);
-  TRY_ASSIGN(const std::string rules,
-             with_cors_rule(none ? std::string_view() : std::string_view(now.body), probe.wanted().origins));
-  TRY_ASSIGN(const HttpAnswer set, send_document(probe.store(), {"PUT", "cors=", rules}));
-  if (!succeeded(set)) return s3_error("PUT", set);
-  return Ok{};
+  TRY_ASSIGN(const std::string now, get_bucket_rules(probe.store(), BucketRules::kCors));
+  TRY_ASSIGN(const std::string rules, with_cors_rule(now, probe.wanted().origins));
+  return put_bucket_rules(probe.store(), BucketRules::kCors, rules);
 }
 
 std::string cors_remedy(const S3Probe& probe) {
@@ -123,7 +118,7 @@ Finding response_overrides(S3Probe& probe) {
       "response-content-disposition=" + percent_encode(name) + "&response-content-type=application%2Foctet-stream");
   if (!url) return failure(url.error().detail, "correct the S3_ settings");
   const auto answer = probe.plain({.method = "GET", .url = *url, .headers = {}});
-  if (!answer) return unreachable(probe, answer.error(), probe.store().browser());
+  if (!answer) return unreachable(answer.error(), probe.store().browser());
   const bool honoured = succeeded(answer) && answer->header("content-disposition") == name &&
                         answer->header("content-type") == "application/octet-stream";
   Finding found = compared(probe, {"another file name and type in a presigned URL", probe.profile().response_overrides,
@@ -174,7 +169,7 @@ Finding post_policy(S3Probe& probe) {
   };
   const Fact expected = probe.profile().post_policy;
   const auto fits = send(S3Probe::body());
-  if (!fits) return unreachable(probe, fits.error(), probe.store().browser());
+  if (!fits) return unreachable(fits.error(), probe.store().browser());
   if (!succeeded(fits)) {
     Finding found = compared(probe, {"form uploads (POST policy)", expected, false, told("POST", fits)});
     if (expected != Fact::kYes) found.text += "; browsers get a presigned PUT";
@@ -195,9 +190,10 @@ Finding cors(S3Probe& probe) {
     return good("CORS_ORIGINS is not set: no page's script is meant to talk to the store itself");
   }
   auto problem = cors_problem(probe);
-  if (!problem) return unreachable(probe, problem.error(), probe.store().browser());
+  if (!problem) return unreachable(problem.error(), probe.store().browser());
   if (problem->empty()) return good("scripts of pages of CORS_ORIGINS may GET, PUT and POST, and see the ETag");
-  if (!probe.wanted().fix) return failure(*problem, cors_remedy(probe));
+  const bool can_fix = probe.wanted().fix && probe.profile().cors_api != Fact::kNo;
+  if (!can_fix) return failure(*problem, cors_remedy(probe));
   if (const Status set = set_cors(probe); !set) {
     return failure(*problem + ", and the rule cannot be set: " + set.error().detail, cors_remedy(probe));
   }

@@ -5,7 +5,6 @@
 #include "storage/s3_check.h"
 #include "storage/s3_correction.h"
 #include "storage/s3_errors.h"
-#include "storage/s3_xml.h"
 #include "storage/s3_xml_rules.h"
 
 namespace cloakroom::s3_check {
@@ -136,8 +135,15 @@ Finding versions(S3Probe& probe) {
                        (gone ? "HEAD answered " + std::to_string(gone->status) : told("HEAD", gone)),
                    "look whether the bucket has a retention rule or an object lock");
   }
-  if (removed->header("x-amz-delete-marker") == "true") {
-    return warning("DELETE only hides: the bucket keeps old versions, and their bytes",
+  bool hides = removed->header("x-amz-delete-marker") == "true";
+  const bool may_hide = probe.profile().delete_keeps_bytes == Fact::kYes;
+  if (may_hide && !hides) {
+    const auto left = probe.versions_of(key);
+    hides = left && !left->empty();
+  }
+  if (hides) {
+    const std::string_view usual = may_hide ? ", as this store does unless told otherwise" : "";
+    return warning("DELETE only hides: the bucket keeps old versions, and their bytes" + std::string(usual),
                    "add a lifecycle rule that removes old versions after some days, or turn versioning off");
   }
   return good("a deleted object is gone");
@@ -146,31 +152,26 @@ Finding versions(S3Probe& probe) {
 Finding lifecycle(S3Probe& probe) {
   const std::string remedy =
       "run this with --fix, or add the rule AbortIncompleteMultipartUpload by the store's own tools";
-  const auto now = probe.store().call({.method = "GET", .query = "lifecycle="});
-  // Swift answers with a listing of the bucket: it does not know the word.
-  const auto root = succeeded(now) ? xml_root(now->body) : Result<std::string>(std::string());
-  const bool has_rules = root && *root == "LifecycleConfiguration";
-  if (has_rules && has_abort_rule(now->body, probe.wanted().key_prefix))
+  const auto lacking = [&probe](const Error& error) {
+    return compared(probe,
+                    {"a lifecycle rule for unfinished uploads", probe.profile().lifecycle_abort, false, error.detail});
+  };
+  const auto now = get_bucket_rules(probe.store(), BucketRules::kLifecycle);
+  if (!now) return lacking(now.error());
+  if (has_abort_rule(*now, probe.wanted().key_prefix)) {
     return good("unfinished multipart uploads are removed by the bucket's lifecycle");
-  const std::string code = now ? s3_error_code(*now) : "";
-  const bool supported = has_rules || one_of(code, {"NoSuchLifecycleConfiguration", "NoSuchLifecycle"});
-  if (!now || !supported) {
-    const Comparison comparison{"a lifecycle rule for unfinished uploads", probe.profile().lifecycle_abort, false,
-                                succeeded(now) ? "it answered with something else" : told("GET", now)};
-    return compared(probe, comparison);
   }
   if (!probe.wanted().fix) {
     return warning("no lifecycle rule removes unfinished multipart uploads, which cost as much as finished ones",
                    remedy);
   }
-  const auto rules = with_abort_rule(has_rules ? std::string_view(now->body) : "", probe.wanted().key_prefix);
-  if (!rules)
+  const auto rules = with_abort_rule(*now, probe.wanted().key_prefix);
+  if (!rules) {
     return failure("cannot read the bucket's lifecycle: " + rules.error().detail,
                    "add the rule by the store's own tools");
-  const auto set = send_document(probe.store(), {"PUT", "lifecycle=", *rules});
-  if (!succeeded(set)) {
-    return compared(
-        probe, {"a lifecycle rule for unfinished uploads", probe.profile().lifecycle_abort, false, told("PUT", set)});
+  }
+  if (const Status set = put_bucket_rules(probe.store(), BucketRules::kLifecycle, *rules); !set) {
+    return lacking(set.error());
   }
   return good("the bucket's lifecycle now removes multipart uploads that are unfinished after 7 days");
 }

@@ -3,6 +3,9 @@
 #include "storage/s3_bucket.h"
 #include "storage/s3_check.h"
 #include "storage/s3_errors.h"
+#include "storage/s3_list.h"
+#include "storage/s3_multipart.h"
+#include "storage/s3_xml_bucket.h"
 
 namespace cloakroom::s3_check {
 namespace {
@@ -11,14 +14,6 @@ constexpr std::string_view kDisposition = "attachment; filename=\"check.txt\"";
 
 std::string rights(const S3Probe& probe, std::string_view right) {
   return "allow " + std::string(right) + " on '" + probe.all_keys() + "*' and all other keys of the bucket";
-}
-
-// Text of the first <name>; "" when there is none.
-std::string_view element(std::string_view xml, std::string_view name) {
-  const std::string open = "<" + std::string(name) + ">";
-  const std::size_t begin = xml.find(open);
-  if (begin == std::string_view::npos) return {};
-  return xml.substr(begin + open.size(), xml.find('<', begin + open.size()) - (begin + open.size()));
 }
 
 class Text final : public ByteSink {
@@ -90,14 +85,20 @@ Finding range(S3Probe& probe) {
 }
 
 Finding list(S3Probe& probe) {
-  const auto answer = probe.store().call(
-      {.method = "GET", .query = "list-type=2&max-keys=1000&prefix=" + percent_encode(probe.all_keys())});
-  if (!succeeded(answer)) return warning(told("GET", answer), "allow s3:ListBucket: left-overs are found by listing");
-  if (answer->body.find("<Key>" + probe.key() + "</Key>") == std::string::npos) {
+  S3Listing listing(probe.store(), {.prefix = probe.all_keys()});
+  bool is_shown = false;
+  while (true) {
+    if (probe.wanted().stopped()) return warning("stopped while listing", "start it again");
+    const auto object = listing.next();
+    if (!object) return warning(object.error().detail, "allow s3:ListBucket: left-overs are found by listing");
+    if (!*object) break;
+    is_shown = is_shown || (*object)->key == probe.key();
+    probe.remember_left_over((*object)->key);
+  }
+  if (!is_shown) {
     return failure("a listing does not show an object that was just stored",
                    "see whether the store lists late (eventual consistency)");
   }
-  probe.remember_left_overs(answer->body);
   return good("a listing shows the object");
 }
 
@@ -139,26 +140,22 @@ Finding conditional_put(S3Probe& probe) {
 
 Finding multipart(S3Probe& probe) {
   const std::string key = probe.key(S3Probe::kUploadEnding);
-  const auto begun = probe.store().call(
-      {.method = "POST", .key = key, .query = "uploads=", .headers = {{"Content-Type", "application/octet-stream"}}});
-  const std::string id(succeeded(begun) ? element(begun->body, "UploadId") : std::string_view());
-  if (id.empty()) {
+  const auto id = create_multipart(probe.store(), key, {{"Content-Type", "application/octet-stream"}});
+  if (!id) {
     probe.remember_lost_upload();
-    return failure("cannot begin a multipart upload: " + (succeeded(begun) ? "no UploadId" : told("POST", begun)),
-                   rights(probe, "s3:PutObject"));
+    return failure("cannot begin a multipart upload: " + id.error().detail, rights(probe, "s3:PutObject"));
   }
-  probe.remember_upload(id);
-  const std::string query = "uploadId=" + percent_encode(id);
+  probe.remember_upload(*id);
+  const std::string query = "partNumber=1&uploadId=" + percent_encode(*id);
   const std::string hash = hex_encode(sha256(S3Probe::body()));
-  const auto part = probe.store().call(
-      {.method = "PUT", .key = key, .query = "partNumber=1&" + query, .payload_hash = hash, .text = S3Probe::body()});
+  const auto part =
+      probe.store().call({.method = "PUT", .key = key, .query = query, .payload_hash = hash, .text = S3Probe::body()});
   if (!succeeded(part) || part->header("etag").empty()) {
     return failure("cannot upload a part: " + (succeeded(part) ? "no ETag" : told("PUT", part)),
                    rights(probe, "s3:PutObject"));
   }
-  const auto ended = probe.store().call({.method = "DELETE", .key = key, .query = query});
-  if (!succeeded(ended)) {
-    return failure("cannot abort a multipart upload: " + told("DELETE", ended),
+  if (const Status ended = abort_multipart(probe.store(), {key, *id}); !ended) {
+    return failure("cannot abort a multipart upload: " + ended.error().detail,
                    rights(probe, "s3:AbortMultipartUpload"));
   }
   probe.forget_upload();
@@ -171,17 +168,18 @@ Finding remove_many(S3Probe& probe) {
     return failure(told("PUT", stored), rights(probe, "s3:PutObject"));
   }
   const std::string key = probe.key(kEnding);
-  const std::string xml =
-      "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Object><Key>" + key + "</Key></Object></Delete>";
+  const std::string_view keys[]{key};
+  const std::string xml = delete_objects_xml(keys);
   const auto answer = send_document(probe.store(), {"POST", "delete=", xml});
-  const Status done = answer ? check_result("POST", *answer, "DeleteResult") : Status(answer.error());
-  const bool refused = done && answer->body.find("<Error>") != std::string::npos;
-  if (!done || refused) {
-    const std::string why =
-        refused ? "store answered " + std::string(element(answer->body, "Code")) : done.error().detail;
+  const auto refused = [](const std::string& why) {
     return warning("cannot delete several objects at once: " + why,
                    "nothing: they are deleted one by one, which is slower");
-  }
+  };
+  if (!answer) return refused(answer.error().detail);
+  if (const Status done = check_result("POST", *answer, "DeleteResult"); !done) return refused(done.error().detail);
+  const auto failures = parse_delete_result(answer->body);
+  if (!failures) return refused(failures.error().detail);
+  if (!failures->empty()) return refused("store answered " + failures->front().code);
   const auto gone = probe.store().call({.method = "HEAD", .key = key});
   if (succeeded(gone))
     return failure("DeleteObjects says done, but the object is there", "see the store's own log for the cause");

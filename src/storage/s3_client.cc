@@ -36,11 +36,6 @@ class Silence {
 
 }  // namespace
 
-bool is_plain_ascii(std::string_view text) {
-  return !has_control(text) &&
-         std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 Result<std::unique_ptr<S3Client>> S3Client::make(const S3Options& options, const Clock& clock) {
   if (!options.credentials && (options.access_key_id.empty() || options.secret_access_key.empty())) {
     return Error{Errc::kInvalid, "cannot use S3: access key id or secret access key is empty"};

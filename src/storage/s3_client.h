@@ -35,6 +35,7 @@ struct S3Options {
   std::string session_token;                           // empty = none
   std::shared_ptr<CredentialSource> credentials = {};  // instead of the three above
   S3Addressing addressing = S3Addressing::kAuto;
+  bool content_md5 = true;  // beside XML bodies about the bucket
   std::chrono::milliseconds connect_timeout{3000};
   std::chrono::milliseconds small_call_timeout{15000};
   std::chrono::milliseconds ready_timeout{2500};
@@ -141,8 +142,5 @@ class S3Client {
   SigningKeyCache keys_;
   CurlClient curl_;
 };
-
-// Whether a header or override value can be signed and sent as it stands: printable ASCII.
-bool is_plain_ascii(std::string_view text);
 
 }  // namespace cloakroom

@@ -2,6 +2,7 @@
 #include "storage/s3_copy.h"
 
 #include "base/encode.h"
+#include "storage/object_headers.h"
 #include "storage/s3_errors.h"
 #include "storage/s3_part_copy.h"
 
@@ -9,15 +10,6 @@ namespace cloakroom {
 namespace {
 
 constexpr std::chrono::minutes kSilence{5};  // a store may copy gigabytes before it says a word
-
-Status add(StoreHeaders& headers, const char* name, const std::string& value) {
-  if (value.empty()) return Ok{};
-  if (!is_plain_ascii(value)) {
-    return Error{Errc::kInvalid, "cannot copy object: header '" + std::string(name) + "' is not plain ASCII"};
-  }
-  headers.push_back({name, value});
-  return Ok{};
-}
 
 Result<std::uint64_t> size_of(S3Client& client, const ObjectKey& key) {
   TRY_ASSIGN(const HttpAnswer answer, client.call({.method = "HEAD", .key = key.str()}));
@@ -30,11 +22,7 @@ Result<std::uint64_t> size_of(S3Client& client, const ObjectKey& key) {
 }  // namespace
 
 Status copy_object(S3Client& client, const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) {
-  StoreHeaders headers;
-  TRY(add(headers, "Content-Type", meta.content_type.empty() ? "application/octet-stream" : meta.content_type));
-  TRY(add(headers, "Content-Disposition", meta.content_disposition));
-  TRY(add(headers, "Cache-Control", meta.cache_control));
-  TRY(add(headers, "x-amz-meta-attachment-id", meta.attachment_id));
+  TRY_ASSIGN(const StoreHeaders headers, object_headers(meta));
   const std::string source = "/" + client.options().bucket + "/" + percent_encode_path(from.str());
   TRY_ASSIGN(const std::uint64_t size_bytes, size_of(client, from));
   const PartCopy in_parts{source, to.str(), headers, size_bytes, kSilence};

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "storage/s3_endpoint.h"
 #include "storage/s3_errors.h"
 #include "storage/s3_xml.h"
 
@@ -14,12 +15,6 @@ using std::chrono::seconds;
 constexpr seconds kToleratedByStores{900};           // AWS, Ceph, MinIO, Swift: 15 minutes
 constexpr seconds kPlausible{60};                    // a store that is stricter than that still takes this
 constexpr TimePoint kEarliest{seconds{1577836800}};  // 2020-01-01: a Date before it comes from a host without a clock
-
-bool is_region_name(std::string_view text) {
-  return !text.empty() && text.size() <= 63 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-}
 
 std::string named_region(const HttpAnswer& refusal) {
   std::string region(refusal.header("x-amz-bucket-region"));
@@ -46,7 +41,7 @@ std::optional<RegionLesson> region_lesson(std::string_view method, const HttpAns
   std::string region = named_region(refusal);
   // Other faults of an Authorization header have the same code, and a proxy answers 301 to lead to https.
   if (region.empty()) return elsewhere ? std::optional(RegionLesson{}) : std::nullopt;
-  if (!is_region_name(region) || region == signed_for) return std::nullopt;
+  if (!is_s3_region(region) || region == signed_for) return std::nullopt;
   return RegionLesson{std::move(region)};
 }
 

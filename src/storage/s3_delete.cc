@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "storage/s3_bucket.h"
 #include "storage/s3_errors.h"
+#include "storage/s3_xml_bucket.h"
 
 namespace cloakroom {
 namespace {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/aws_host.h"
 #include "base/encode.h"
 
 namespace cloakroom {
@@ -10,11 +11,6 @@ namespace {
 
 bool is_lower_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-bool is_region(std::string_view text) {
-  return text.size() <= 63 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return is_lower_or_digit(c) || c == '-'; });
 }
 
 // Wider than AWS allows today: upper case and '_' exist in old buckets and in other stores.
@@ -40,14 +36,12 @@ Error bad_endpoint(std::string_view endpoint) {
                                    "': wanted http://host, https://host or the same with a port"};
 }
 
-bool is_aws(std::string_view host) {
-  const auto ends_in = [host](std::string_view tail) {
-    return host.size() > tail.size() && host.substr(host.size() - tail.size()) == tail;
-  };
-  return ends_in(".amazonaws.com") || ends_in(".amazonaws.com.cn");
-}
-
 }  // namespace
+
+bool is_s3_region(std::string_view text) {
+  return !text.empty() && text.size() <= 63 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return is_lower_or_digit(c) || c == '-'; });
+}
 
 bool is_dns_label(std::string_view text) {
   return !text.empty() && text.size() <= 63 && is_lower_or_digit(text.front()) && is_lower_or_digit(text.back()) &&
@@ -66,16 +60,13 @@ std::string S3Location::path(std::string_view key) const {
 }
 
 Result<S3Location> locate_bucket(const S3BucketName& name) {
-  if (!is_region(name.region)) {
+  if (!name.region.empty() && !is_s3_region(name.region)) {
     return Error{Errc::kInvalid, "cannot use S3 region '" + std::string(name.region) + "': wanted a-z, 0-9 and '-'"};
   }
   if (!is_bucket(name.bucket)) {
     return Error{Errc::kInvalid, "cannot use S3 bucket '" + std::string(name.bucket) + "': not a bucket name"};
   }
-  std::string endpoint(name.endpoint);
-  if (endpoint.empty()) {
-    endpoint = "https://s3." + std::string(name.region.empty() ? "us-east-1" : name.region) + ".amazonaws.com";
-  }
+  const std::string endpoint = name.endpoint.empty() ? aws_url("s3", name.region) : std::string(name.endpoint);
   std::string rest = ascii_lower(endpoint);
   S3Location location;
   for (const std::string_view scheme : {"http", "https"}) {
@@ -100,7 +91,7 @@ Result<S3Location> locate_bucket(const S3BucketName& name) {
     return Error{Errc::kInvalid, "cannot address bucket '" + std::string(name.bucket) + "' as a host name"};
   }
   const bool is_virtual = name.addressing == S3Addressing::kVirtual ||
-                          (name.addressing == S3Addressing::kAuto && can_be_virtual && is_aws(location.host));
+                          (name.addressing == S3Addressing::kAuto && can_be_virtual && is_aws_host(location.host));
   if (is_virtual) {
     location.host.insert(0, std::string(name.bucket) + ".");
   } else {

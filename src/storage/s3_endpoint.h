@@ -19,6 +19,8 @@ enum class S3Addressing { kAuto, kPath, kVirtual };
 
 std::optional<S3Addressing> parse_s3_addressing(std::string_view text);  // "auto", "path", "virtual"
 
+bool is_s3_region(std::string_view text);  // [a-z0-9-]{1,63}
+
 // Whether a bucket of this name can be addressed as a host: a '.' would break the TLS wildcard.
 bool is_dns_label(std::string_view text);
 

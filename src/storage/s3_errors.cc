@@ -55,6 +55,10 @@ bool is_success(const HttpAnswer& answer) {
   return answer.status >= 200 && answer.status < 300;
 }
 
+bool succeeded(const Result<HttpAnswer>& answer) {
+  return answer && is_success(*answer);
+}
+
 bool is_not_implemented(const HttpAnswer& answer) {
   return answer.status == 501 || answer.status == 405 || s3_error_code(answer) == "NotImplemented";
 }

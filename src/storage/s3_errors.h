@@ -26,6 +26,7 @@ std::string s3_error_code(const HttpAnswer& answer);
 // A failure reported within a whole answer (DeleteObjects): the same table for a code that has no status of its own.
 Error s3_error_of_code(std::string_view method, std::string_view code);
 bool is_success(const HttpAnswer& answer);
+bool succeeded(const Result<HttpAnswer>& answer);  // there is an answer, and it is a success
 // The store has no such call, or not in this form: 405, 501, NotImplemented.
 bool is_not_implemented(const HttpAnswer& answer);
 // The session token has ended, or is not known any more: a second try with fresh credentials may help.

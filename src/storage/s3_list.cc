@@ -61,8 +61,7 @@ Result<S3ListPage> S3Listing::read_page() {
 }
 
 Status S3Listing::fetch() {
-  const auto read = [this] { return read_page(); };
-  TRY_ASSIGN(S3ListPage page, retrier_ != nullptr ? retrier_->repeat(read) : read());
+  TRY_ASSIGN(S3ListPage page, read_page());
   for (const S3ListedObject& object : page.objects) {
     if (object.key.rfind(options_.prefix, 0) != 0) return bad_listing("the store names a key outside of the prefix");
   }

@@ -6,15 +6,14 @@
 // Memory   one page: at most `page_keys` times limits::kS3KeyEntryBytes of XML.
 // Errors   kStore   as s3_errors.h says; and for a listing that goes on without saying where, that goes in a circle,
 //          or that names keys outside of the prefix: whoever deletes what is listed must not be led astray.
-//          After an error next() may be called again and goes on where it was.
-// Lifetime client and retrier are borrowed.
+//          After an error next() may be called again (by Retrier::repeat, say) and goes on where it was.
+// Lifetime the client is borrowed.
 #pragma once
 
 #include <cstddef>
 #include <optional>
 #include <string>
 
-#include "storage/retry.h"
 #include "storage/s3_client.h"
 #include "storage/s3_xml_bucket.h"
 
@@ -28,9 +27,7 @@ struct S3ListOptions {
 
 class S3Listing {
  public:
-  // With a retrier each page is asked for as often as its policy says.
-  S3Listing(S3Client& client, S3ListOptions options, Retrier* retrier = nullptr)
-      : client_(client), options_(std::move(options)), retrier_(retrier) {}
+  S3Listing(S3Client& client, S3ListOptions options) : client_(client), options_(std::move(options)) {}
 
   Result<std::optional<S3ListedObject>> next();
 
@@ -41,7 +38,6 @@ class S3Listing {
 
   S3Client& client_;
   S3ListOptions options_;
-  Retrier* retrier_;
   S3ListPage page_;
   std::size_t taken_ = 0;   // of the page's objects
   std::string position_;    // continuation token, or marker

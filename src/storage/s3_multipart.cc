@@ -43,7 +43,7 @@ class ListSink final : public ByteSink {
 
 bool is_stored(S3Client& client, std::string_view key, std::uint64_t size_bytes) {
   const auto answer = client.call({.method = "HEAD", .key = key});
-  if (!answer || !is_success(*answer)) return false;
+  if (!succeeded(answer)) return false;
   const auto size = parse_u64(answer->header("content-length"));
   return size && *size == size_bytes;
 }

@@ -9,27 +9,13 @@
 #include "base/id.h"
 #include "base/limits.h"
 #include "storage/s3_errors.h"
+#include "storage/s3_multipart.h"
 
 namespace cloakroom {
 namespace {
 
 constexpr std::string_view kName = "cloakroom-check-";
 constexpr std::uint64_t kLeftOverSeconds = 3600;
-
-bool succeeded(const Result<HttpAnswer>& answer) {
-  return answer && is_success(*answer);
-}
-
-// Calls with the text of each <element> and with what follows it. Keys and ids of ours need no unescaping.
-template <class Use>
-void for_each_text(std::string_view xml, std::string_view element, const Use& use) {
-  const std::string open = "<" + std::string(element) + ">";
-  for (std::size_t at = xml.find(open); at != std::string_view::npos; at = xml.find(open, at + 1)) {
-    const std::string_view rest = xml.substr(at + open.size());
-    const std::string_view text = rest.substr(0, rest.find('<'));
-    use(text, rest.substr(text.size()));
-  }
-}
 
 // Of a key that a check made: {prefix}{unix seconds}-{16 hex digits}, then nothing or "-" and letters.
 std::optional<std::uint64_t> time_of(std::string_view name, std::string_view prefix) {
@@ -55,7 +41,8 @@ S3Probe::S3Probe(S3Client& store, const S3Profile& profile, const S3CheckOptions
       configured_region_(store.region()),
       plain_(store.curl_options()),
       stem_(wanted.key_prefix + std::string(kName) + std::to_string(unix_seconds(clock.now()).count()) + "-" +
-            random_hex(8)) {}
+            random_hex(8)),
+      keeps_versions_(profile.delete_keeps_bytes == Fact::kYes) {}
 
 std::string_view S3Probe::body() {
   return "These bytes were written by `cloakroom check`, which also removes them.\n";
@@ -93,42 +80,44 @@ void S3Probe::remember(std::string_view ending, const HttpAnswer& answer) {
   if (std::find(made_.begin(), made_.end(), name) == made_.end()) made_.push_back(std::move(name));
 }
 
-void S3Probe::remember_upload(std::string_view upload_id) {
-  uploads_.push_back("uploadId=" + percent_encode(upload_id));
-}
-
 std::string S3Probe::all_keys() const {
   return wanted_.key_prefix + std::string(kName);
 }
 
-void S3Probe::remember_left_overs(std::string_view list_xml) {
-  for_each_text(list_xml, "Key", [this](std::string_view name, std::string_view) {
-    const auto now = static_cast<std::uint64_t>(unix_seconds(clock_.now()).count());
-    const auto made_at = time_of(name, all_keys());
-    if (made_at && *made_at + kLeftOverSeconds < now) made_.emplace_back(name);
-  });
+void S3Probe::remember_left_over(std::string_view name) {
+  const auto now = static_cast<std::uint64_t>(unix_seconds(clock_.now()).count());
+  const auto made_at = time_of(name, all_keys());
+  if (made_at && *made_at + kLeftOverSeconds < now) made_.emplace_back(name);
 }
 
 void S3Probe::find_lost_uploads() {
-  const auto answer = store_.call({.method = "GET", .query = "prefix=" + percent_encode(stem_) + "&uploads="});
-  if (!succeeded(answer)) return;
-  for_each_text(answer->body, "UploadId", [this](std::string_view id, std::string_view) {
-    if (!id.empty()) remember_upload(id);
-  });
+  S3UploadPage page;
+  do {
+    auto next = list_multipart(store_, stem_, page);
+    if (!next) return;
+    page = *std::move(next);
+    for (S3Upload& upload : page.uploads) remember_upload(std::move(upload.id));
+  } while (page.truncated);
+}
+
+Result<std::vector<S3ObjectVersion>> S3Probe::versions_of(const std::string& name) {
+  TRY_ASSIGN(const HttpAnswer answer,
+             store_.call({.method = "GET", .query = "prefix=" + percent_encode(name) + "&versions="}));
+  TRY(check_result("GET", answer, "ListVersionsResult"));
+  TRY_ASSIGN(std::vector<S3ObjectVersion> versions, parse_s3_versions(answer.body));
+  std::erase_if(versions, [&name](const S3ObjectVersion& version) { return version.key != name; });
+  return versions;
 }
 
 // All versions and markers of a key; false when one stays.
 bool S3Probe::remove_versions(const std::string& name) {
-  const auto answer = store_.call({.method = "GET", .query = "prefix=" + percent_encode(name) + "&versions="});
-  if (!succeeded(answer)) return false;
+  const auto versions = versions_of(name);
+  if (!versions) return false;
   bool all = true;
-  for_each_text(answer->body, "Key", [&](std::string_view found, std::string_view rest) {
-    const std::size_t begin = rest.find("<VersionId>");  // follows the key in each element
-    if (found != name || begin == std::string_view::npos) return;
-    const std::string_view version = rest.substr(begin + 11, rest.find('<', begin + 11) - (begin + 11));
-    all = succeeded(store_.call({.method = "DELETE", .key = name, .query = "versionId=" + percent_encode(version)})) &&
-          all;
-  });
+  for (const S3ObjectVersion& version : *versions) {
+    const std::string query = "versionId=" + percent_encode(version.id);
+    all = succeeded(store_.call({.method = "DELETE", .key = name, .query = query})) && all;
+  }
   return all;
 }
 
@@ -144,11 +133,10 @@ bool S3Probe::remove(const std::string& name) {
 std::size_t S3Probe::clean() {
   if (std::exchange(upload_is_lost_, false)) find_lost_uploads();
   std::size_t failed = 0;
-  for (const std::string& query : std::exchange(uploads_, {})) {
-    const std::string name = key(kUploadEnding);
-    Result<HttpAnswer> answer = store_.call({.method = "DELETE", .key = name, .query = query});
-    if (!answer) answer = store_.call({.method = "DELETE", .key = name, .query = query});
-    if (!succeeded(answer) && (!answer || answer->status != 404)) ++failed;
+  const std::string name_of_uploads = key(kUploadEnding);
+  for (const std::string& id : std::exchange(uploads_, {})) {
+    const MultipartRef upload{name_of_uploads, id};
+    if (!abort_multipart(store_, upload) && !abort_multipart(store_, upload)) ++failed;  // once more
   }
   for (const std::string& name : std::exchange(made_, {})) {
     if (!remove(name)) ++failed;

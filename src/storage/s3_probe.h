@@ -15,6 +15,7 @@
 #include "storage/curl.h"
 #include "storage/s3_client.h"
 #include "storage/s3_profile.h"
+#include "storage/s3_xml_bucket.h"
 
 namespace cloakroom {
 
@@ -57,14 +58,17 @@ class S3Probe {
 
   // `answer` may have made (a version of) key(ending), or a marker over it.
   void remember(std::string_view ending, const HttpAnswer& answer);
-  void remember_upload(std::string_view upload_id);  // of key(kUploadEnding)
+  void remember_upload(std::string upload_id) { uploads_.push_back(std::move(upload_id)); }  // of key(kUploadEnding)
   // An upload of key(kUploadEnding) may have begun, but nobody told its id.
   void remember_lost_upload() { upload_is_lost_ = true; }
   void forget_upload() { uploads_.pop_back(); }
   // Below this, all probe objects of all checks lie.
   std::string all_keys() const;
-  // A listing of all_keys(): what a killed check left more than an hour ago is remembered, too.
-  void remember_left_overs(std::string_view list_xml);
+  // A key below all_keys(): what a killed check left more than an hour ago is remembered, too.
+  void remember_left_over(std::string_view name);
+
+  // What is left of a key, hidden or not. An error where the store does not tell.
+  Result<std::vector<S3ObjectVersion>> versions_of(const std::string& name);
 
   // How many could not be removed.
   std::size_t clean();
@@ -84,9 +88,9 @@ class S3Probe {
   CurlClient plain_;
   std::string stem_;
   std::vector<std::string> made_;     // keys
-  std::vector<std::string> uploads_;  // queries that abort them
+  std::vector<std::string> uploads_;  // ids
   bool upload_is_lost_ = false;
-  bool keeps_versions_ = false;
+  bool keeps_versions_;  // by the profile, or by what an answer said
 };
 
 }  // namespace cloakroom

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/encode.h"
+#include "base/aws_host.h"
 
 namespace cloakroom {
 namespace {
@@ -21,10 +21,9 @@ constexpr std::array kProfiles{
               .region_in_host = true,
               .unsigned_payload = Fact::kYes,
               .checksums = Fact::kYes,
-              .content_md5 = Fact::kYes,
+              .content_md5 = true,
               .min_part_bytes = kFiveMiB,
               .max_parts = 10000,
-              .equal_parts = false,
               .post_policy = Fact::kYes,
               .cors_api = Fact::kYes,
               .lifecycle_abort = Fact::kYes,
@@ -40,10 +39,9 @@ constexpr std::array kProfiles{
               .region_in_host = false,
               .unsigned_payload = Fact::kYes,
               .checksums = Fact::kUnsure,  // new versions
-              .content_md5 = Fact::kYes,
+              .content_md5 = true,
               .min_part_bytes = kFiveMiB,
               .max_parts = 10000,
-              .equal_parts = false,
               .post_policy = Fact::kYes,
               .cors_api = Fact::kNo,  // MINIO_API_CORS_ALLOW_ORIGIN for the whole server, * unless set
               .lifecycle_abort = Fact::kUnsure,
@@ -59,10 +57,9 @@ constexpr std::array kProfiles{
               .region_in_host = false,  // the label before is the account or the jurisdiction
               .unsigned_payload = Fact::kYes,
               .checksums = Fact::kUnsure,  // partly, since 2025
-              .content_md5 = Fact::kUnsure,
+              .content_md5 = true,
               .min_part_bytes = kFiveMiB,
               .max_parts = 10000,
-              .equal_parts = true,
               .post_policy = Fact::kNo,
               .cors_api = Fact::kYes,
               .lifecycle_abort = Fact::kYes,
@@ -78,10 +75,9 @@ constexpr std::array kProfiles{
               .region_in_host = true,
               .unsigned_payload = Fact::kUnsure,
               .checksums = Fact::kNo,  // 400
-              .content_md5 = Fact::kUnsure,
+              .content_md5 = true,
               .min_part_bytes = kFiveMiB,
               .max_parts = 10000,
-              .equal_parts = false,
               .post_policy = Fact::kUnsure,
               .cors_api = Fact::kUnsure,
               .lifecycle_abort = Fact::kUnsure,
@@ -97,10 +93,9 @@ constexpr std::array kProfiles{
               .region_in_host = false,
               .unsigned_payload = Fact::kYes,
               .checksums = Fact::kUnsure,  // 16.2 ignores them
-              .content_md5 = Fact::kUnsure,
+              .content_md5 = true,
               .min_part_bytes = kFiveMiB,
               .max_parts = 10000,
-              .equal_parts = false,
               .post_policy = Fact::kYes,
               .cors_api = Fact::kYes,
               .lifecycle_abort = Fact::kYes,
@@ -116,10 +111,9 @@ constexpr std::array kProfiles{
               .region_in_host = false,
               .unsigned_payload = Fact::kYes,
               .checksums = Fact::kYes,
-              .content_md5 = Fact::kUnsure,
+              .content_md5 = true,
               .min_part_bytes = kFiveMiB,
               .max_parts = 10000,
-              .equal_parts = false,
               .post_policy = Fact::kYes,
               .cors_api = Fact::kYes,
               .lifecycle_abort = Fact::kYes,
@@ -135,10 +129,9 @@ constexpr std::array kProfiles{
               .region_in_host = false,
               .unsigned_payload = Fact::kUnsure,
               .checksums = Fact::kUnsure,
-              .content_md5 = Fact::kUnsure,
+              .content_md5 = true,
               .min_part_bytes = kFiveMiB,
               .max_parts = 10000,
-              .equal_parts = false,
               .post_policy = Fact::kYes,
               .cors_api = Fact::kYes,
               .lifecycle_abort = Fact::kUnsure,
@@ -154,10 +147,9 @@ constexpr std::array kProfiles{
               .region_in_host = true,
               .unsigned_payload = Fact::kYes,
               .checksums = Fact::kUnsure,
-              .content_md5 = Fact::kUnsure,
+              .content_md5 = true,
               .min_part_bytes = kFiveMiB,
               .max_parts = 10000,
-              .equal_parts = false,
               .post_policy = Fact::kUnsure,
               .cors_api = Fact::kYes,
               .lifecycle_abort = Fact::kYes,
@@ -173,10 +165,9 @@ constexpr std::array kProfiles{
               .region_in_host = true,
               .unsigned_payload = Fact::kYes,
               .checksums = Fact::kUnsure,
-              .content_md5 = Fact::kYes,
+              .content_md5 = true,
               .min_part_bytes = kFiveMiB,
               .max_parts = 10000,
-              .equal_parts = false,
               .post_policy = Fact::kUnsure,
               .cors_api = Fact::kYes,
               .lifecycle_abort = Fact::kUnsure,
@@ -192,10 +183,9 @@ constexpr std::array kProfiles{
               .region_in_host = false,
               .unsigned_payload = Fact::kYes,
               .checksums = Fact::kUnsure,
-              .content_md5 = Fact::kYes,
+              .content_md5 = true,
               .min_part_bytes = kFiveMiB,
               .max_parts = 1000,
-              .equal_parts = false,
               .post_policy = Fact::kNo,
               .cors_api = Fact::kNo,         // cors_preflight_allow_origin for the whole cluster
               .lifecycle_abort = Fact::kNo,  // a listing instead
@@ -211,10 +201,9 @@ constexpr std::array kProfiles{
               .region_in_host = false,
               .unsigned_payload = Fact::kUnsure,
               .checksums = Fact::kUnsure,
-              .content_md5 = Fact::kUnsure,
+              .content_md5 = true,
               .min_part_bytes = kFiveMiB,
               .max_parts = 1000,  // the least of all stores known
-              .equal_parts = true,
               .post_policy = Fact::kUnsure,
               .cors_api = Fact::kUnsure,
               .lifecycle_abort = Fact::kUnsure,
@@ -222,17 +211,10 @@ constexpr std::array kProfiles{
               .response_overrides = Fact::kUnsure,
               .delete_keeps_bytes = Fact::kUnsure}};
 
-// "https://Minio:9000/" -> "minio"
-std::string host_of(std::string_view endpoint) {
-  const std::size_t scheme = endpoint.find("://");
-  if (scheme != std::string_view::npos) endpoint.remove_prefix(scheme + 3);
-  return ascii_lower(endpoint.substr(0, endpoint.find_first_of(":/")));
-}
-
-// The part of `host` before ".domain"; nullopt when it does not end so. China's hosts have a ".cn" behind.
+// The part of `host` before ".domain"; nullopt when it does not end so. AWS's hosts in China have a ".cn" behind.
 std::optional<std::string_view> before_domain(std::string_view host, std::string_view domain) {
   if (domain.empty()) return std::nullopt;
-  if (host.ends_with(".cn")) host.remove_suffix(3);
+  if (is_aws_host(host) && host.ends_with(".cn")) host.remove_suffix(3);
   if (!host.ends_with(domain)) return std::nullopt;
   host.remove_suffix(domain.size());
   if (!host.ends_with('.')) return std::nullopt;
@@ -273,7 +255,7 @@ std::optional<S3Provider> parse_s3_provider(std::string_view name) {
 }
 
 S3Provider guess_s3_provider(std::string_view endpoint) {
-  const std::string host = host_of(endpoint);
+  const std::string host = url_host(endpoint);
   for (const S3Profile& p : kProfiles) {
     if (before_domain(host, p.domain)) return p.provider;
   }
@@ -284,7 +266,7 @@ S3Provider guess_s3_provider(std::string_view endpoint) {
 }
 
 std::string s3_default_region(const S3Profile& profile, std::string_view endpoint) {
-  const std::string host = host_of(endpoint);
+  const std::string host = url_host(endpoint);
   const auto before = profile.region_in_host ? before_domain(host, profile.domain) : std::nullopt;
   if (before) {
     const std::string_view label = before->substr(before->rfind('.') + 1);  // rfind of nothing + 1 is 0

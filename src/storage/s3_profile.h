@@ -1,13 +1,11 @@
 // s3_profile.h — what each store that calls itself S3 does differently: one row of plain data a store.
 //
 // Source   docs/s3.md, section "Stores", with where each fact comes from and which are doubtful.
-// Rule     kUnsure counts as no: what a store may lack is not used until S3_PROVIDER or a profile says that it is
-// there.
-//          `cloakroom check` tries every column on the real store and says where it differs from its row.
-// Same     for all, hence no columns: no ACL, tag or encryption header is ever sent; no aws-chunked coding and no
-// trailer; the
-//          body's SHA-256 is sent and signed; Content-MD5 goes with every XML body that wants one; parts of one upload
-//          are of equal size. No checksum header (x-amz-checksum-*) is sent, whatever the column says.
+// Rule     kUnsure counts as no: what a store may lack is not used until S3_PROVIDER or a profile says it is there.
+//          `cloakroom check` tries every Fact on the real store and says where it differs from its row.
+// Same     for all, hence no columns: no ACL, tag or encryption header is ever sent; no aws-chunked coding, no trailer;
+//          the body's SHA-256 is sent and signed; parts of one upload are of equal size, for R2 refuses others. No
+//          checksum header (x-amz-checksum-*) is sent, whatever the column says.
 #pragma once
 
 #include <cstdint>
@@ -34,16 +32,15 @@ struct S3Profile {
   bool region_in_host;           // the label before `domain` is the region, unless it is "s3"
   Fact unsigned_payload;         // takes UNSIGNED-PAYLOAD for a body (presigned PUT needs it); over https alone for AWS
   Fact checksums;                // takes x-amz-checksum-*
-  Fact content_md5;              // refuses DeleteObjects, PutBucketCors and PutBucketLifecycle without it
+  bool content_md5;              // asks for it beside DeleteObjects, PutBucketCors and PutBucketLifecycle, or takes it
   std::uint64_t min_part_bytes;  // of every part but the last
   unsigned max_parts;
-  bool equal_parts;         // refuses parts of different sizes
   Fact post_policy;         // form uploads with content-length-range; else browsers get a presigned PUT
   Fact cors_api;            // PutBucketCors; else the administrator of the store sets it
   Fact lifecycle_abort;     // AbortIncompleteMultipartUpload in a lifecycle rule
   Fact conditional_put;     // If-None-Match: *
   Fact response_overrides;  // response-content-disposition and -type in a presigned URL
-  Fact delete_keeps_bytes;  // DELETE without versionId only hides, in a new bucket
+  Fact delete_keeps_bytes;  // DELETE without versionId only hides, in a new bucket, and need not say so
 };
 
 std::span<const S3Profile> all_s3_profiles();

@@ -2,7 +2,7 @@
 #include "storage/s3_xml.h"
 
 #include <algorithm>
-#include <ctime>
+
 #include "base/encode.h"
 #include "storage/s3_xml_load.h"
 
@@ -16,6 +16,22 @@ Status load_xml(pugi::xml_document& document, std::string_view xml, XmlBlanks bl
   const pugi::xml_parse_result parsed = document.load_buffer(xml.data(), xml.size(), options);
   if (!parsed) return Error{Errc::kInvalid, std::string("cannot read the store's answer: ") + parsed.description()};
   return Ok{};
+}
+
+std::string write_xml(const pugi::xml_document& document) {
+  struct Text final : pugi::xml_writer {
+    void write(const void* data, std::size_t size) override { all.append(static_cast<const char*>(data), size); }
+    std::string all;
+  } text;
+  document.save(text, "", pugi::format_raw | pugi::format_no_declaration);
+  return std::move(text.all);
+}
+
+Result<std::string> listed_name(std::string_view text, bool is_encoded) {
+  std::string name(text);
+  if (!is_encoded) return name;
+  std::replace(name.begin(), name.end(), '+', ' ');
+  return percent_decode(name);
 }
 
 Result<std::string> xml_root(std::string_view xml) {
@@ -33,9 +49,11 @@ Result<S3ErrorBody> parse_s3_error(std::string_view xml) {
 }
 
 std::string create_bucket_xml(std::string_view region) {
-  std::string xml = "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>";
-  xml.append(region).append("</LocationConstraint></CreateBucketConfiguration>");
-  return xml;
+  pugi::xml_document document;
+  pugi::xml_node root = document.append_child("CreateBucketConfiguration");
+  root.append_attribute("xmlns").set_value(kS3Namespace);
+  root.append_child("LocationConstraint").text().set(std::string(region).c_str());
+  return write_xml(document);
 }
 
 namespace {
@@ -43,26 +61,6 @@ namespace {
 Error no_element(const char* name) {
   return Error{Errc::kInvalid, std::string("cannot read the store's answer: no <") + name + ">"};
 }
-
-// 2026-01-31T09:30:00.123Z, with or without a fraction; the fraction is dropped.
-Result<TimePoint> parse_time(const std::string& text) {
-  std::tm t{};
-  const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &t);
-  if (rest == nullptr || (*rest != '.' && *rest != 'Z')) return no_element("time");
-  return TimePoint{std::chrono::seconds(::timegm(&t))};
-}
-
-// encoding-type=url is form encoding: '+' is a space.
-Result<std::string> decode_key(std::string text, bool encoded) {
-  if (!encoded) return text;
-  std::replace(text.begin(), text.end(), '+', ' ');
-  return percent_decode(text);
-}
-
-struct StringWriter final : pugi::xml_writer {
-  std::string text;
-  void write(const void* data, std::size_t size) override { text.append(static_cast<const char*>(data), size); }
-};
 
 }  // namespace
 
@@ -85,15 +83,13 @@ Result<std::string> parse_copied_etag(std::string_view xml) {
 std::string complete_multipart_xml(std::span<const S3Part> parts) {
   pugi::xml_document document;
   pugi::xml_node root = document.append_child("CompleteMultipartUpload");
-  root.append_attribute("xmlns").set_value("http://s3.amazonaws.com/doc/2006-03-01/");
+  root.append_attribute("xmlns").set_value(kS3Namespace);
   for (const S3Part& part : parts) {
     pugi::xml_node node = root.append_child("Part");
     node.append_child("PartNumber").text().set(part.number);
     node.append_child("ETag").text().set(part.etag.c_str());
   }
-  StringWriter out;
-  document.save(out, "", pugi::format_raw | pugi::format_no_declaration);
-  return std::move(out.text);
+  return write_xml(document);
 }
 
 Result<S3UploadPage> parse_upload_page(std::string_view xml) {
@@ -105,15 +101,15 @@ Result<S3UploadPage> parse_upload_page(std::string_view xml) {
   S3UploadPage page;
   for (const pugi::xml_node node : root.children("Upload")) {
     S3Upload upload;
-    TRY_ASSIGN(upload.key, decode_key(node.child_value("Key"), encoded));
+    TRY_ASSIGN(upload.key, listed_name(node.child_value("Key"), encoded));
     upload.id = node.child_value("UploadId");
-    TRY_ASSIGN(upload.initiated, parse_time(node.child_value("Initiated")));
+    TRY_ASSIGN(upload.initiated, parse_iso8601(node.child_value("Initiated")));
     if (upload.key.empty() || upload.id.empty()) return no_element("UploadId");
     page.uploads.push_back(std::move(upload));
   }
   page.truncated = std::string_view(root.child_value("IsTruncated")) == "true";
   if (page.truncated) {
-    TRY_ASSIGN(page.next_key, decode_key(root.child_value("NextKeyMarker"), encoded));
+    TRY_ASSIGN(page.next_key, listed_name(root.child_value("NextKeyMarker"), encoded));
     page.next_id = root.child_value("NextUploadIdMarker");
   }
   return page;

@@ -1,13 +1,11 @@
-// s3_xml_bucket.h — the documents of calls about a whole bucket: listing, removal of many, CORS, lifecycle. Pure.
+// s3_xml_bucket.h — the documents of calls about a whole bucket: listing, versions, removal of many. Pure.
 //
-// Source   Amazon S3 API reference: ListObjectsV2, ListObjects, DeleteObjects, PutBucketCors,
-//          PutBucketLifecycleConfiguration.
+// Source   Amazon S3 API reference: ListObjectsV2, ListObjects, ListObjectVersions, DeleteObjects.
 // Bytes    names in a listing are percent-encoded, with '+' for a space, only where the answer says EncodingType url.
 // Security as s3_xml_load.h; the caller caps the size.
 // Errors   kInvalid   not XML, another root, or a value that is not of its form
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -40,27 +38,11 @@ struct S3DeleteFailure {
 };
 Result<std::vector<S3DeleteFailure>> parse_delete_result(std::string_view xml);
 
-struct S3CorsRule {
-  std::vector<std::string> allowed_origins = {};  // "https://app.example.org"
-  std::vector<std::string> allowed_methods = {};  // "PUT"
-  std::vector<std::string> allowed_headers = {};  // "*", "content-type"
-  std::vector<std::string> exposed_headers = {};  // "ETag"
-  std::chrono::seconds max_age{0};                // of a preflight's answer in the browser; 0 = the browser's own
-  bool operator==(const S3CorsRule&) const = default;
+struct S3ObjectVersion {
+  std::string key;
+  std::string id;  // "null" for what was there before the bucket kept versions
 };
-std::string cors_xml(std::span<const S3CorsRule> rules);
-Result<std::vector<S3CorsRule>> parse_cors(std::string_view xml);
-
-struct S3LifecycleRule {
-  std::string id = {};
-  std::string prefix = {};            // empty = the whole bucket
-  unsigned abort_multipart_days = 0;  // 0 = never
-  unsigned expire_days = 0;           // 0 = never
-  bool is_enabled = true;
-  bool has_more = false;  // read: it says things that these fields do not hold
-  bool operator==(const S3LifecycleRule&) const = default;
-};
-std::string lifecycle_xml(std::span<const S3LifecycleRule> rules);
-Result<std::vector<S3LifecycleRule>> parse_lifecycle(std::string_view xml);
+// Versions and delete markers of a ListVersionsResult.
+Result<std::vector<S3ObjectVersion>> parse_s3_versions(std::string_view xml);
 
 }  // namespace cloakroom

@@ -6,7 +6,6 @@
 namespace cloakroom {
 namespace {
 
-constexpr const char* kNamespace = "http://s3.amazonaws.com/doc/2006-03-01/";
 constexpr const char* kRuleId = "cloakroom";
 constexpr const char* kAbortDays = "7";
 
@@ -20,7 +19,7 @@ Result<pugi::xml_node> open_rules(pugi::xml_document& document, std::string_view
   pugi::xml_node root;
   if (now.empty()) {
     root = document.append_child(root_name);
-    root.append_attribute("xmlns") = kNamespace;
+    root.append_attribute("xmlns") = kS3Namespace;
   } else {
     TRY(load_xml(document, now));
     root = document.child(root_name);
@@ -32,15 +31,6 @@ Result<pugi::xml_node> open_rules(pugi::xml_document& document, std::string_view
     rule = next;
   }
   return root;
-}
-
-std::string written(const pugi::xml_document& document) {
-  struct Text final : pugi::xml_writer {
-    void write(const void* data, std::size_t size) override { all.append(static_cast<const char*>(data), size); }
-    std::string all;
-  } text;
-  document.save(text, "", pugi::format_raw | pugi::format_no_declaration);
-  return std::move(text.all);
 }
 
 }  // namespace
@@ -55,7 +45,7 @@ Result<std::string> with_cors_rule(std::string_view now, std::span<const std::st
   add_text(rule, "AllowedHeader", "*");
   add_text(rule, "ExposeHeader", "ETag");
   add_text(rule, "MaxAgeSeconds", "3600");
-  return written(document);
+  return write_xml(document);
 }
 
 Result<std::string> with_abort_rule(std::string_view now, std::string_view key_prefix) {
@@ -66,7 +56,7 @@ Result<std::string> with_abort_rule(std::string_view now, std::string_view key_p
   add_text(rule.append_child("Filter"), "Prefix", std::string(key_prefix));
   add_text(rule, "Status", "Enabled");
   add_text(rule.append_child("AbortIncompleteMultipartUpload"), "DaysAfterInitiation", kAbortDays);
-  return written(document);
+  return write_xml(document);
 }
 
 bool has_abort_rule(std::string_view now, std::string_view key_prefix) {

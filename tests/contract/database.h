@@ -49,6 +49,14 @@ inline void clear(Database& database) {
   CHECK_OK(database.run_script("TRUNCATE attachments, dialog_members, dialogs; TRUNCATE jobs, deletion_tickets"));
 }
 
+// The database as most tests begin with it: empty tables, and the rows' port.
+struct Emptied {
+  Database database{options()};
+  PgRows rows{database};
+  Emptied() { clear(database); }
+  std::string count(const std::string& from) { return value(database, "SELECT count(*) FROM " + from); }
+};
+
 inline Uuid new_id() {
   return make_uuid7(system_now());
 }

@@ -12,14 +12,9 @@ using namespace db;
 
 using Found = std::map<std::string, std::uint64_t>;  // key -> size
 
-struct World {
-  Database database{options()};
-  PgRows rows{database};
+struct World : Emptied {
   PgDeletions deletions{database};
-  World() {
-    clear(database);
-    CHECK_OK(database.run_script("TRUNCATE cache_purges"));
-  }
+  World() { CHECK_OK(database.run_script("TRUNCATE cache_purges")); }
 
   Attachment add(StoreKind kind = StoreKind::kS3, std::uint64_t size_bytes = 3) {
     Attachment a = upload();

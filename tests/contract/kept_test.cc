@@ -7,12 +7,7 @@ namespace {
 using namespace db;
 using std::chrono::seconds;
 
-struct World {
-  Database database{options()};
-  PgRows rows{database};
-  World() { clear(database); }
-  std::string count(const std::string& from) { return value(database, "SELECT count(*) FROM " + from); }
-
+struct World : Emptied {
   Attachment keep(const std::string& key) {
     Attachment a = upload();
     a.key = key;

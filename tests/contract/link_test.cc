@@ -12,11 +12,7 @@ const char* const kUnlinkable =
     "one of the attachments cannot be linked: it does not exist, is not yours or is linked already; nothing was "
     "changed";
 
-struct World {
-  Database database{options()};
-  PgRows rows{database};
-  World() { clear(database); }
-
+struct World : Emptied {
   Attachment uploaded(const std::optional<std::string>& uploader = "u1",
                       const std::optional<std::string>& dialog = {}) {
     auto a = upload(uploader);

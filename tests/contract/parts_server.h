@@ -2,8 +2,6 @@
 // bytes and throws them away. It can be told to answer otherwise, and to hold parts until several are under way.
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -20,7 +18,7 @@
 #include "base/digest.h"
 #include "base/encode.h"
 #include "base/handle.h"
-#include "check.h"
+#include "loopback.h"
 
 namespace cloakroom {
 
@@ -41,15 +39,6 @@ class PartsServer {
 
   // Parts are answered when `together` are under way (or nothing more comes for 2 s).
   explicit PartsServer(Script script = {}, unsigned together = 1) : script_(std::move(script)), together_(together) {
-    listener_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    CHECK_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
-    CHECK_EQ(::listen(listener_.get(), 16), 0);
-    CHECK_EQ(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
     threads_.emplace_back([this] { accept_all(); });
   }
   PartsServer(const PartsServer&) = delete;
@@ -61,12 +50,12 @@ class PartsServer {
       for (const int fd : open_) ::shutdown(fd, SHUT_RDWR);
     }
     arrived_.notify_all();
-    ::shutdown(listener_.get(), SHUT_RDWR);
+    listener_.shut_down();
     threads_.front().join();  // first: it makes the others
     for (std::size_t i = 1; i < threads_.size(); ++i) threads_[i].join();
   }
 
-  std::string endpoint() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  std::string endpoint() const { return listener_.endpoint(); }
   std::vector<PartsRequest> requests() {
     const std::lock_guard lock(mutex_);
     return requests_;
@@ -90,17 +79,14 @@ class PartsServer {
   }
 
   static std::string answer(const std::string& status, const std::string& body, const std::string& headers = "") {
-    return "HTTP/1.1 " + status + "\r\n" + headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
-           body;
+    return cloakroom::answer(status, headers, body);
   }
-  static std::string error(const std::string& status, const std::string& code) {
-    return answer(status, "<Error><Code>" + code + "</Code></Error>");
-  }
+  static std::string error(const std::string& status, const std::string& code) { return error_answer(status, code); }
 
  private:
   void accept_all() {
     while (true) {
-      UniqueFd peer(::accept(listener_.get(), nullptr, nullptr));
+      UniqueFd peer = listener_.accept();
       const std::lock_guard lock(mutex_);
       if (!peer || stopping_) return;
       open_.push_back(peer.get());
@@ -184,8 +170,7 @@ class PartsServer {
 
   Script script_;
   unsigned together_;
-  UniqueFd listener_;
-  unsigned port_ = 0;
+  LoopbackListener listener_;
   std::mutex mutex_;
   std::condition_variable arrived_;
   bool stopping_ = false;

@@ -9,12 +9,7 @@ namespace {
 using namespace db;
 using std::chrono::seconds;
 
-struct World {
-  Database database{options()};
-  PgRows rows{database};
-  World() { clear(database); }
-  std::string count(const std::string& from) { return value(database, "SELECT count(*) FROM " + from); }
-};
+using World = Emptied;
 
 std::vector<ObjectKey> keys_of(const std::vector<Attachment>& all) {
   std::vector<ObjectKey> keys;

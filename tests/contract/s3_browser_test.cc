@@ -1,50 +1,17 @@
 // s3_browser_test.cc — what a browser sends to a real store with what we signed for it: a presigned PUT, a POST form.
-//
-// Needs    S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY; tests/servers/ceph-s3 prints them.
 #include <curl/curl.h>
 
 #include <chrono>
 #include <memory>
 #include <string>
 
-#include "storage/s3.h"
-#include "storage/s3_client.h"
+#include "real_store.h"
 #include "store_suite.h"
 
 using namespace cloakroom;         // NOLINT: a test
 using namespace cloakroom::suite;  // NOLINT: a test
 
 namespace {
-
-struct SystemClock final : Clock {
-  TimePoint now() const override { return system_now() - late; }
-  std::chrono::seconds late{0};
-};
-const SystemClock kClock;
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
-const S3Options& options() {
-  static const S3Options one = [] {
-    S3Options o;
-    o.endpoint = environment("S3_ENDPOINT");
-    o.region = environment("S3_REGION");
-    o.bucket = "browser-" + random_hex(6);
-    o.access_key_id = environment("S3_ACCESS_KEY_ID");
-    o.secret_access_key = environment("S3_SECRET_ACCESS_KEY");
-    CHECK_OK(CHECK_OK(S3Store::make(o, kClock))->prepare());
-    return o;
-  }();
-  return one;
-}
-
-S3Client& client() {
-  static const std::unique_ptr<S3Client> one = CHECK_OK(S3Client::make(options(), kClock));
-  return *one;
-}
 
 std::size_t append_to(char* data, std::size_t size, std::size_t count, void* text) noexcept {
   static_cast<std::string*>(text)->append(data, size * count);
@@ -103,7 +70,7 @@ class Browser {
 };
 
 HttpAnswer stored(const std::string& key) {
-  return CHECK_OK(client().call({.method = "HEAD", .key = key}));
+  return CHECK_OK(real::client().call({.method = "HEAD", .key = key}));
 }
 
 void check_refused(const Answer& answer, const std::string& key) {
@@ -115,12 +82,12 @@ void check_refused(const Answer& answer, const std::string& key) {
 
 void a_presigned_put_takes_exactly_the_signed_type_and_length() {
   const std::string key = "put/" + random_hex(8) + " \xC3\xBC+.png";
-  const std::string url = CHECK_OK(
-      client().presign_url({.method = "PUT",
-                            .key = key,
-                            .headers = {{"content-type", "image/png"}, {"content-length", "5"}, {"x-amz-meta-id", "7"}},
-                            .expires = std::chrono::seconds(60),
-                            .for_browser = true}));
+  const std::string url = CHECK_OK(real::client().presign_url(
+      {.method = "PUT",
+       .key = key,
+       .headers = {{"content-type", "image/png"}, {"content-length", "5"}, {"x-amz-meta-id", "7"}},
+       .expires = std::chrono::seconds(60),
+       .for_browser = true}));
   CHECK(url.find("X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost%3Bx-amz-meta-id") != std::string::npos);
   check_refused(Browser().put(url, "12345", {{"Content-Type", "text/html"}, {"x-amz-meta-id", "7"}}), key);
   check_refused(Browser().put(url, "123456", {{"Content-Type", "image/png"}, {"x-amz-meta-id", "7"}}), key);
@@ -150,7 +117,7 @@ FormField& field(PostForm& form, std::string_view name) {
 
 void a_post_form_is_taken_with_201() {
   const std::string key = "post/" + random_hex(8) + " \xC3\xBC+\"'.png";
-  const Answer answer = Browser().post(form_for(client(), key), "0123456789");
+  const Answer answer = Browser().post(form_for(real::client(), key), "0123456789");
   if (answer.status != 201) t::raise(__FILE__, __LINE__, std::to_string(answer.status) + "\n" + answer.body);
   const HttpAnswer object = stored(key);
   CHECK_EQ(object.header("content-length"), "10");
@@ -160,31 +127,30 @@ void a_post_form_is_taken_with_201() {
 
 void a_post_of_another_size_is_refused() {
   const std::string key = "post/" + random_hex(8);
-  check_refused(Browser().post(form_for(client(), key), "0123456789a"), key);
-  check_refused(Browser().post(form_for(client(), key), "0"), key);
+  check_refused(Browser().post(form_for(real::client(), key), "0123456789a"), key);
+  check_refused(Browser().post(form_for(real::client(), key), "0"), key);
 }
 
 void a_post_with_a_changed_field_is_refused() {
   const std::string key = "post/" + random_hex(8);
-  PostForm form = form_for(client(), key);
+  PostForm form = form_for(real::client(), key);
   field(form, "Content-Type").value = "text/html";
   check_refused(Browser().post(form, "01234"), key);
-  form = form_for(client(), key + "x");
+  form = form_for(real::client(), key + "x");
   field(form, "key").value = key;
   check_refused(Browser().post(form, "01234"), key);
-  form = form_for(client(), key);
+  form = form_for(real::client(), key);
   field(form, "x-amz-meta-id").value = "8";
   check_refused(Browser().post(form, "01234"), key);
-  form = form_for(client(), key);
+  form = form_for(real::client(), key);
   char& last = field(form, "x-amz-signature").value.back();
   last = last == '0' ? '1' : '0';
   check_refused(Browser().post(form, "01234"), key);
 }
 
 void a_post_form_expires() {
-  SystemClock past;
-  past.late = std::chrono::minutes(5);
-  const std::unique_ptr<S3Client> old = CHECK_OK(S3Client::make(options(), past));
+  const real::SystemClock past(std::chrono::minutes(5));
+  const std::unique_ptr<S3Client> old = CHECK_OK(S3Client::make(real::options(), past));
   const std::string key = "post/" + random_hex(8);
   check_refused(Browser().post(form_for(*old, key), "01234"), key);
 }
@@ -192,10 +158,7 @@ void a_post_form_expires() {
 }  // namespace
 
 int main() {
-  if (environment("S3_ENDPOINT").empty()) {
-    std::printf("1..0 # SKIP S3_ENDPOINT is not set\n");
-    return 0;
-  }
+  if (real::is_skipped()) return 0;
   const CMUnitTest tests[] = {
       CASE(a_presigned_put_takes_exactly_the_signed_type_and_length),
       CASE(a_post_form_is_taken_with_201),

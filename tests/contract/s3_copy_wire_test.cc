@@ -3,20 +3,13 @@
 #include <string>
 #include <vector>
 
-#include "scripted_server.h"
-#include "storage/s3.h"
+#include "scripted_store.h"
 #include "storage/s3_part_copy.h"
-#include "store_suite.h"
 
 using namespace cloakroom;         // NOLINT: a test
 using namespace cloakroom::suite;  // NOLINT: a test
 
 namespace {
-
-struct FixedClock final : Clock {
-  TimePoint now() const override { return TimePoint(std::chrono::seconds(1440938160)); }
-};
-const FixedClock kClock;
 
 const std::string kDone = "<?xml version=\"1.0\"?><CopyObjectResult><ETag>x</ETag></CopyObjectResult>";
 
@@ -29,25 +22,17 @@ Reply head_of(std::uint64_t size_bytes) {
   return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size_bytes) + "\r\n\r\n";
 }
 
-struct Wire {
-  ScriptedServer server;
-  std::unique_ptr<S3Store> store;
+struct Wire : ScriptedStore {
+  static constexpr std::uint64_t kOneCopy = 2U << 20;
 
   explicit Wire(Reply reply) : Wire(std::vector<Reply>{head_of(5), std::move(reply)}) {}
-  explicit Wire(std::vector<Reply> replies) : server(std::move(replies)) {
-    S3Options o;
-    o.endpoint = server.endpoint();
-    o.bucket = "files";
-    o.access_key_id = "AKID";
-    o.secret_access_key = "secret";
-    o.stall_timeout = std::chrono::seconds(1);
-    o.parts = {.min_part_bytes = 1U << 20, .max_parts = 1000};
-    o.copy_in_parts_from_bytes = kOneCopy;
-    o.copy_part_bytes = 1U << 20;
-    store = CHECK_OK(S3Store::make(o, kClock));
-  }
+  explicit Wire(std::vector<Reply> replies)
+      : ScriptedStore(std::move(replies), [](S3Options& o) {
+          o.parts = {.min_part_bytes = 1U << 20, .max_parts = 1000};
+          o.copy_in_parts_from_bytes = kOneCopy;
+          o.copy_part_bytes = 1U << 20;
+        }) {}
   Status copy() { return store->copy(key_of("q/a+b c\xC3\xBC.txt"), key_of("final"), text_meta()); }
-  static constexpr std::uint64_t kOneCopy = 2U << 20;
 };
 
 void a_copy_names_its_source_encoded_and_sends_all_metadata_again() {

@@ -3,36 +3,15 @@
 #include <memory>
 #include <string>
 
-#include "scripted_server.h"
-#include "storage/s3.h"
-#include "store_suite.h"
+#include "scripted_store.h"
 
 using namespace cloakroom;         // NOLINT: a test
 using namespace cloakroom::suite;  // NOLINT: a test
 
 namespace {
 
-struct FixedClock final : Clock {
-  TimePoint time = *parse_http_date("Sat, 31 Jan 2026 09:30:00 GMT");
-  TimePoint now() const override { return time; }
-};
-
-struct Wire {
-  FixedClock clock;
-  ScriptedServer server;
-  std::unique_ptr<S3Store> store;
-  ObjectKey key = key_of("k");
-  StringSink sink;
-
-  explicit Wire(std::vector<Reply> replies) : server(std::move(replies)) {
-    S3Options o;
-    o.endpoint = server.endpoint();
-    o.region = "us-east-1";
-    o.bucket = "files";
-    o.access_key_id = "AKID";
-    o.secret_access_key = "secret";
-    store = CHECK_OK(S3Store::make(o, clock));
-  }
+struct Wire : ScriptedStore {
+  using ScriptedStore::ScriptedStore;
   std::string presigned() { return CHECK_OK(store->presign(key, {.expires = std::chrono::seconds(60)})); }
   bool signed_for(std::size_t number, const std::string& region) {
     return server.request_has(number, "/" + region + "/s3/aws4_request");

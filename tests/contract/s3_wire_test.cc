@@ -4,9 +4,7 @@
 #include <string>
 
 #include "base/limits.h"
-#include "scripted_server.h"
-#include "storage/s3.h"
-#include "store_suite.h"
+#include "scripted_store.h"
 
 using namespace cloakroom;         // NOLINT: a test
 using namespace cloakroom::suite;  // NOLINT: a test
@@ -28,12 +26,8 @@ struct Wire {
       : server(std::move(answers)), store(CHECK_OK(S3Store::make(options(server, region), kClock))) {}
 
   static S3Options options(const ScriptedServer& server, const std::string& region) {
-    S3Options o;
-    o.endpoint = server.endpoint();
+    S3Options o = wire_options(server);
     o.region = region;
-    o.bucket = "files";
-    o.access_key_id = "AKID";
-    o.secret_access_key = "secret";
     o.session_token = "token/1";
     o.ready_timeout = std::chrono::milliseconds(300);
     return o;

@@ -4,8 +4,6 @@
 //          One connection at a time. When the script is at its end nobody answers: a request too many fails.
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,7 +21,7 @@
 
 #include "base/encode.h"
 #include "base/handle.h"
-#include "check.h"
+#include "loopback.h"
 
 namespace cloakroom {
 
@@ -41,26 +39,17 @@ struct Reply {
 class ScriptedServer {
  public:
   explicit ScriptedServer(std::vector<Reply> answers) : answers_(std::move(answers)) {
-    listener_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    CHECK_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
-    CHECK_EQ(::listen(listener_.get(), 16), 0);
-    CHECK_EQ(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
     thread_ = std::thread([this] { serve(); });
   }
   ScriptedServer(const ScriptedServer&) = delete;
   ScriptedServer& operator=(const ScriptedServer&) = delete;
   ~ScriptedServer() {
     is_ending_ = true;
-    ::shutdown(listener_.get(), SHUT_RDWR);  // wakes accept()
+    listener_.shut_down();  // wakes accept()
     thread_.join();
   }
 
-  std::string endpoint() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  std::string endpoint() const { return listener_.endpoint(); }
   // Each request as it came: head and body.
   std::vector<std::string> requests() {
     const std::lock_guard lock(mutex_);
@@ -99,7 +88,7 @@ class ScriptedServer {
   }
 
   bool accept_next(UniqueFd& peer) {
-    peer.reset(::accept(listener_.get(), nullptr, nullptr));
+    peer = listener_.accept();
     const std::lock_guard lock(mutex_);
     connections_ += peer ? 1U : 0U;
     return static_cast<bool>(peer);
@@ -148,27 +137,12 @@ class ScriptedServer {
   }
 
   std::vector<Reply> answers_;
-  UniqueFd listener_;
-  unsigned port_ = 0;
+  LoopbackListener listener_;
   std::mutex mutex_;
   std::vector<std::string> requests_;
   std::size_t connections_ = 0;
   std::atomic<bool> is_ending_ = false;
   std::thread thread_;
 };
-
-// Texts for replies.
-inline std::string answer(const std::string& status, const std::string& headers, const std::string& body) {
-  return "HTTP/1.1 " + status + "\r\n" + headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
-inline std::string error_answer(const std::string& status, const std::string& code, const std::string& headers = "",
-                                const std::string& more = "") {
-  return answer(status, headers, "<Error><Code>" + code + "</Code>" + more + "</Error>");
-}
-// The head promises more than the body holds: the connection breaks in the middle.
-inline std::string broken(const std::string& status, const std::string& headers, std::size_t length,
-                          const std::string& body) {
-  return "HTTP/1.1 " + status + "\r\n" + headers + "Content-Length: " + std::to_string(length) + "\r\n\r\n" + body;
-}
 
 }  // namespace cloakroom

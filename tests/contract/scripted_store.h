@@ -18,6 +18,17 @@ struct SettableClock final : Clock {
   TimePoint now() const override { return time; }
 };
 
+// Of a client before a server of ours.
+inline S3Options wire_options(const ScriptedServer& server) {
+  S3Options options;
+  options.endpoint = server.endpoint();
+  options.region = "us-east-1";
+  options.bucket = "files";
+  options.access_key_id = "AKID";
+  options.secret_access_key = "secret";
+  return options;
+}
+
 struct ScriptedStore {
   SettableClock clock;
   ScriptedServer server;
@@ -28,16 +39,14 @@ struct ScriptedStore {
   ObjectKey key = suite::key_of("k");
   suite::StringSink sink;
 
-  explicit ScriptedStore(std::vector<Reply> replies) : server(std::move(replies)) {
-    S3Options options;
-    options.endpoint = server.endpoint();
-    options.region = "us-east-1";
-    options.bucket = "files";
-    options.access_key_id = "AKID";
-    options.secret_access_key = "secret";
+  // `change` the options before the store is made.
+  explicit ScriptedStore(std::vector<Reply> replies, void (*change)(S3Options&) = nullptr)
+      : server(std::move(replies)) {
+    S3Options options = wire_options(server);
     options.stall_timeout = std::chrono::seconds(1);
+    if (change != nullptr) change(options);
     store = CHECK_OK(S3Store::make(options, clock));
-    retrying = std::make_unique<RetryingStore>(*store, RetryPolicy{}, tools());
+    retrying = std::make_unique<RetryingStore>(*store, retrier);
   }
   S3Client& client() { return store->client(); }
   std::size_t attempts() { return server.requests().size(); }

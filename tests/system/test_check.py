@@ -148,6 +148,20 @@ def test_a_bucket_that_keeps_versions_is_told_and_left_as_it_was(ready):
     assert_empty(ready)
 
 
+def test_a_store_that_hides_what_is_deleted_and_does_not_say_so_is_left_clean(ready):
+    """Backblaze B2, as its profile has it: only a listing of versions shows what is left."""
+    ready.s3.put_bucket_versioning(Bucket=ready.bucket, VersioningConfiguration={"Status": "Enabled"})
+
+    def silent(request, answer):
+        header(answer, "x-amz-version-id", None)
+        header(answer, "x-amz-delete-marker", None)
+    with BentStore(ready.settings["S3_ENDPOINT"], silent) as bent:
+        found = findings(ready, code=0, S3_ENDPOINT=bent.endpoint, S3_PROVIDER="b2")
+    assert bad(found) == {"s3.delete": "warning"} and "as this store does" in found["s3.delete"]["text"]
+    assert_empty(ready)
+    ready.s3.put_bucket_versioning(Bucket=ready.bucket, VersioningConfiguration={"Status": "Suspended"})
+
+
 def test_what_a_killed_check_left_is_removed_an_hour_later(ready):
     now = int(time.time())
     for age in (30, 4000):
@@ -342,6 +356,8 @@ def test_swift_does_what_its_profile_says(swift, new_stack):
 
     found = findings(stack, code=1, CORS_ORIGINS=ORIGINS)
     assert bad(found) == {"s3.cors": "failure"} and "cors_preflight_allow_origin" in found["s3.cors"]["remedy"]
+    found = findings(stack, "--fix", code=1, CORS_ORIGINS=ORIGINS)
+    assert bad(found) == {"s3.cors": "failure"} and "cannot be set" not in found["s3.cors"]["text"], "it is not tried"
     found = findings(stack, code=0, S3_REGION="eu-west-1")
     assert bad(found) == {"s3.region": "warning"} and found["s3.region"]["remedy"] == "set S3_REGION=us-east-1"
     wrong = findings(stack, code=0, S3_PROVIDER="ceph")

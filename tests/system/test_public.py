@@ -1,12 +1,14 @@
 """test_public.py — VISIBILITY=public: readable by everybody who knows the address, also straight from the bucket or a CDN."""
+import base64
 import json
 import os
+import signal
 import subprocess
 
 import pytest
 
 import http_client
-from processes import own
+from processes import own, wait_until
 from stack import Stack
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89" + os.urandom(3000)
@@ -86,18 +88,43 @@ def test_a_redirect_goes_to_the_cdn_unless_it_must_say_something_else(new_stack,
     assert "response-content-disposition=attachment" in stack.get(path + "?download=1", None).headers["Location"]
 
 
-def test_public_files_skip_nginx_s_own_password(new_stack, world):
+@pytest.fixture
+def behind_a_password(new_stack, world):
+    """Public files, and nginx's own password before all else. Alice's is "secret"."""
     passwords = world.dir / "htpasswd"
     passwords.write_text("alice:" + subprocess.run(["openssl", "passwd", "-apr1", "secret"], capture_output=True,
                                                    text=True, check=True).stdout)
     own(passwords)
-    stack = new_stack(AUTH="header", AUTH_BASIC_FILE=str(passwords), JWT_SECRET=None, VISIBILITY="public")
-    basic = {"Authorization": "Basic YWxpY2U6c2VjcmV0"}
-    made = stack.put(PNG, "a.png", None, headers=basic).json()
+    return new_stack(AUTH="header", AUTH_BASIC_FILE=str(passwords), JWT_SECRET=None, VISIBILITY="public")
+
+
+def basic(user, password):
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def test_public_files_skip_nginx_s_own_password(behind_a_password):
+    stack, alice = behind_a_password, basic("alice", "secret")
+    made = stack.put(PNG, "a.png", None, headers=alice).json()
     assert made["uploader_id"] == "alice"
     assert stack.get(made["url"], None).body == PNG
     assert stack.get("/api/attachments/" + made["id"], None).status == 401
-    assert stack.get("/api/attachments/" + made["id"], None, basic).status == 200
+    assert stack.get("/api/attachments/" + made["id"], None, alice).status == 200
+
+
+def test_a_name_that_nobody_checked_opens_nothing_where_the_worker_is_private(behind_a_password):
+    """nginx still has the includes of VISIBILITY=public, but the worker was started again with private."""
+    stack = behind_a_password
+    made = stack.put(PNG, "a.png", None, headers=basic("alice", "secret")).json()
+    stack.worker.stop(signal.SIGTERM)
+    stack.settings["VISIBILITY"] = "private"
+    stack.start_worker()
+    wait_until(stack.is_ready, 20, "the worker is back")
+    for headers in ({}, basic("alice", "wrong"), basic("alice", ""), basic("alice", "secret"), basic("mallory", "x"),
+                    {"Remote-User": "alice"}):
+        for method in ("GET", "HEAD"):
+            answer = stack.get(made["url"], None, headers, method)
+            assert answer.status == 401 and PNG not in answer.body, headers
+    assert stack.get("/api/attachments/" + made["id"], None, basic("alice", "secret")).status == 200
 
 
 def test_private_files_stay_private_whatever_the_bucket_says(s3):

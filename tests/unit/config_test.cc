@@ -150,6 +150,7 @@ static void the_endpoint_follows_from_provider_and_region() {
                .s3->endpoint,
            "https://abc.eu.r2.cloudflarestorage.com");
   CHECK_EQ(read(s3_with({})).s3->endpoint, "https://s3.us-east-1.amazonaws.com");
+  CHECK_EQ(read(s3_with({{"S3_REGION", "cn-north-1"}})).s3->endpoint, "https://s3.cn-north-1.amazonaws.com.cn");
 }
 
 static void the_provider_is_one_of_those_known() {
@@ -368,6 +369,15 @@ static void keys_may_come_from_other_places() {
   CHECK(!aws.shared_file_required);
   CHECK_EQ(aws.metadata_endpoint, "http://169.254.169.254");
   CHECK_EQ(aws.sts_endpoint, "https://sts.eu-west-3.amazonaws.com");
+  const S3CredentialConfig china = read(merged({{"HOME", "/h"}, {"S3_REGION", "cn-north-1"}})).s3->credentials;
+  CHECK_EQ(china.sts_endpoint, "https://sts.cn-north-1.amazonaws.com.cn");
+  CHECK_EQ(china.metadata_endpoint, "http://169.254.169.254");
+  CHECK_EQ(china.shared_file, "/h/.aws/credentials");
+  const auto sts_of = [&](const char* endpoint) {
+    return read(merged({{"HOME", "/h"}, {"S3_ENDPOINT", endpoint}})).s3->credentials.sts_endpoint;
+  };
+  CHECK_EQ(sts_of("https://s3.cn-northwest-1.amazonaws.com.cn:443"), "https://sts.cn-northwest-1.amazonaws.com.cn");
+  CHECK_EQ(sts_of("https://s3.amazonaws.com"), "https://sts.us-east-1.amazonaws.com");
   CHECK_EQ(read(bucket).s3->credentials.shared_file, "");
   CHECK_EQ(read(merged({{"AWS_EC2_METADATA_DISABLED", "TRUE"}, {"HOME", "/h"}})).s3->credentials.metadata_endpoint, "");
 

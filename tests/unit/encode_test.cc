@@ -92,6 +92,9 @@ static void utf8_is_told_from_what_only_looks_like_it() {
 static void control_characters_are_those_of_ascii() {
   for (const char c : {'\0', '\x01', '\t', '\r', '\n', '\x1f', '\x7f'}) CHECK(has_control(std::string("a") + c + "b"));
   CHECK(!has_control(" ~\xc3\xbc\xff"));
+  CHECK(is_plain_ascii("") && is_plain_ascii(" !\"aZ~"));
+  for (const char c : {'\0', '\x1f', '\n', '\x7f', '\x80', '\xc3', '\xff'})
+    CHECK(!is_plain_ascii(std::string("a") + c));
 }
 
 static void only_ascii_letters_change_case() {

@@ -52,6 +52,29 @@ static void a_read_that_fails_says_so() {
   CHECK_ERR(write_all(-1, buffer), Errc::kInternal);
 }
 
+static void a_range_is_hashed_and_handed_on_once() {
+  const TempFolder folder;
+  const std::string text =
+      std::string(limits::kCopyBufferBytes, 'a') + std::string(limits::kCopyBufferBytes, 'b') + "c";
+  const UniqueFd fd = CHECK_OK(open_file(folder.write("a", text), O_RDONLY));
+  std::string seen;
+  const FileRange range{fd.get(), 1, text.size() - 1};
+  const auto take = [&seen](std::span<const std::byte> block) -> Status {
+    seen.append(reinterpret_cast<const char*>(block.data()), block.size());
+    return Ok{};
+  };
+  CHECK(CHECK_OK(hash_range(range, take)) == sha256(std::string_view(text).substr(1)));
+  CHECK(seen == text.substr(1));
+  CHECK(CHECK_OK(hash_range(range)) == sha256(std::string_view(text).substr(1)));
+  CHECK(CHECK_OK(hash_range({fd.get(), text.size(), 0})) == sha256(""));
+  CHECK_ERR(hash_range({fd.get(), 2, text.size() - 1}), Errc::kInternal);
+  CHECK_ERR(hash_range(range,
+                       [](std::span<const std::byte>) {
+                         return Status(Error{Errc::kDiskFull, "full"});
+                       }),
+            Errc::kDiskFull);
+}
+
 static void a_write_goes_on_until_all_is_written() {
   std::array<int, 2> ends{};
   CHECK(::pipe2(ends.data(), O_CLOEXEC) == 0);
@@ -96,10 +119,15 @@ static void the_copy_buffer_is_one_and_as_long_as_its_limit() {
 
 int main() {
   const CMUnitTest tests[] = {
-      CASE(an_error_number_becomes_a_code_and_a_sentence), CASE(an_opened_file_is_closed_on_exec),
-      CASE(a_read_is_short_only_at_the_end_of_the_file),   CASE(a_read_that_fails_says_so),
-      CASE(a_write_goes_on_until_all_is_written),          CASE(folders_are_made_all_the_way_down_and_may_exist),
-      CASE(a_file_in_the_way_of_a_folder_is_an_error),     CASE(the_copy_buffer_is_one_and_as_long_as_its_limit),
+      CASE(an_error_number_becomes_a_code_and_a_sentence),
+      CASE(an_opened_file_is_closed_on_exec),
+      CASE(a_read_is_short_only_at_the_end_of_the_file),
+      CASE(a_read_that_fails_says_so),
+      CASE(a_range_is_hashed_and_handed_on_once),
+      CASE(a_write_goes_on_until_all_is_written),
+      CASE(folders_are_made_all_the_way_down_and_may_exist),
+      CASE(a_file_in_the_way_of_a_folder_is_an_error),
+      CASE(the_copy_buffer_is_one_and_as_long_as_its_limit),
   };
   return RUN_TESTS("file", tests);
 }

@@ -98,6 +98,8 @@ void only_hosts_of_aws_move_with_the_region() {
   CHECK_EQ(moved("https://s3.us-east-1.amazonaws.com"), "https://s3.eu-west-1.amazonaws.com");
   CHECK_EQ(moved("https://s3.dualstack.us-east-1.amazonaws.com"), "https://s3.dualstack.eu-west-1.amazonaws.com");
   CHECK_EQ(moved("https://s3.amazonaws.com"), "https://s3.eu-west-1.amazonaws.com");
+  CHECK_EQ(endpoint_in_region("https://s3.cn-north-1.amazonaws.com.cn", "cn-north-1", "cn-northwest-1"),
+           "https://s3.cn-northwest-1.amazonaws.com.cn");
   CHECK_EQ(moved("https://s3.us-east-1.example.org"), "https://s3.us-east-1.example.org");
   CHECK_EQ(moved("http://127.0.0.1:7480"), "http://127.0.0.1:7480");
   CHECK_EQ(moved(""), "");

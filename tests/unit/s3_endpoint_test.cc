@@ -36,6 +36,12 @@ void an_endpoint_gives_scheme_host_and_path() {
   }
 }
 
+void without_an_endpoint_it_is_aws_in_the_region() {
+  CHECK_EQ(CHECK_OK(locate_bucket({"", "", "files"})).base(), "https://files.s3.us-east-1.amazonaws.com");
+  CHECK_EQ(CHECK_OK(locate_bucket({"", "cn-north-1", "files"})).base(), "https://files.s3.cn-north-1.amazonaws.com.cn");
+  CHECK_EQ(CHECK_OK(locate_bucket({"", "cn-north-1", "my.files"})).base(), "https://s3.cn-north-1.amazonaws.com.cn");
+}
+
 void the_style_can_be_forced() {
   const auto path = CHECK_OK(locate_bucket({"", "", "files", S3Addressing::kPath}));
   CHECK_EQ(path.base() + path.path("k"), "https://s3.us-east-1.amazonaws.com/files/k");
@@ -74,8 +80,11 @@ void the_settings_word_for_the_style_is_read() {
 
 int main() {
   const CMUnitTest tests[] = {
-      CASE(an_endpoint_gives_scheme_host_and_path),  CASE(the_style_can_be_forced),
-      CASE(what_is_not_an_endpoint_is_refused),      CASE(malformed_buckets_and_regions_are_refused),
+      CASE(an_endpoint_gives_scheme_host_and_path),
+      CASE(without_an_endpoint_it_is_aws_in_the_region),
+      CASE(the_style_can_be_forced),
+      CASE(what_is_not_an_endpoint_is_refused),
+      CASE(malformed_buckets_and_regions_are_refused),
       CASE(the_settings_word_for_the_style_is_read),
   };
   return RUN_TESTS("s3_endpoint", tests);

@@ -94,40 +94,20 @@ void each_failure_of_a_removal_is_read() {
   CHECK_ERR(parse_delete_result("<DeleteResult><Error>"), Errc::kInvalid);
 }
 
-void cors_rules_come_back_as_written() {
-  const std::vector<S3CorsRule> rules{{{"https://a.example.org", "https://b.example.org?x=1&y"},
-                                       {"PUT", "POST"},
-                                       {"*"},
-                                       {"ETag"},
-                                       std::chrono::seconds(600)},
-                                      {{"*"}, {"GET"}, {}, {}, {}}};
-  CHECK(CHECK_OK(parse_cors(cors_xml(rules))) == rules);
-  CHECK(CHECK_OK(parse_cors(cors_xml({}))).empty());
-  CHECK_ERR(parse_cors("<Cors/>"), Errc::kInvalid);
-  CHECK_ERR(parse_cors("<CORSConfiguration><CORSRule><MaxAgeSeconds>x</MaxAgeSeconds></CORSRule></CORSConfiguration>"),
-            Errc::kInvalid);
-}
-
-void lifecycle_rules_come_back_as_written() {
-  const std::vector<S3LifecycleRule> rules{{"leftovers", "", 1, 0}, {"q<1>", "quarantine/", 0, 7, false}};
-  CHECK(CHECK_OK(parse_lifecycle(lifecycle_xml(rules))) == rules);
-  CHECK(CHECK_OK(parse_lifecycle("<LifecycleConfiguration/>")).empty());
-  CHECK_ERR(parse_lifecycle("<Lifecycle/>"), Errc::kInvalid);
-}
-
-void a_lifecycle_rule_that_says_more_is_marked() {
-  const auto marked = [](const std::string& inside) {
-    const auto rules =
-        CHECK_OK(parse_lifecycle("<LifecycleConfiguration><Rule><ID>a</ID><Prefix>p/</Prefix><Status>Enabled"
-                                 "</Status>" +
-                                 inside + "</Rule></LifecycleConfiguration>"));
-    CHECK_EQ(rules.at(0).prefix, "p/");
-    return rules[0].has_more;
-  };
-  CHECK(!marked("<Expiration><Days>3</Days></Expiration>"));
-  CHECK(marked("<Transition><Days>3</Days></Transition>"));
-  CHECK(marked("<Filter><And><Prefix>p/</Prefix></And></Filter>"));
-  CHECK(marked("<Expiration><Date>2030-01-01T00:00:00Z</Date></Expiration>"));
+void versions_and_markers_are_read() {
+  const auto found = CHECK_OK(parse_s3_versions(
+      "<ListVersionsResult><Prefix>a</Prefix><Version><Key> a+b </Key><VersionId>v1</VersionId></Version>"
+      "<DeleteMarker><Key>c</Key><VersionId>null</VersionId></DeleteMarker><CommonPrefixes/></ListVersionsResult>"));
+  CHECK_EQ(found.size(), 2U);
+  CHECK_EQ(found[0].key, " a+b ");
+  CHECK_EQ(found[0].id, "v1");
+  CHECK_EQ(found[1].key, "c");
+  CHECK_EQ(found[1].id, "null");
+  const std::string encoded = "<ListVersionsResult><EncodingType>url</EncodingType><Version><Key>a+b%2B";
+  CHECK_EQ(CHECK_OK(parse_s3_versions(encoded + "</Key></Version></ListVersionsResult>"))[0].key, "a b+");
+  CHECK_ERR(parse_s3_versions(encoded + "%zz</Key></Version></ListVersionsResult>"), Errc::kInvalid);
+  CHECK_ERR(parse_s3_versions(encoded), Errc::kInvalid);
+  CHECK_ERR(parse_s3_versions(listing(object("a"))), Errc::kInvalid);
 }
 
 void entities_of_a_document_type_are_not_expanded() {
@@ -147,9 +127,7 @@ int main() {
       CASE(what_is_no_listing_is_refused),
       CASE(a_removal_names_its_keys_escaped),
       CASE(each_failure_of_a_removal_is_read),
-      CASE(cors_rules_come_back_as_written),
-      CASE(lifecycle_rules_come_back_as_written),
-      CASE(a_lifecycle_rule_that_says_more_is_marked),
+      CASE(versions_and_markers_are_read),
       CASE(entities_of_a_document_type_are_not_expanded),
   };
   return RUN_TESTS("s3_xml_bucket", tests);

@@ -33,6 +33,20 @@ void a_profile_fills_in_what_the_settings_leave_open() {
   const S3Options aws = s3_options(config_of("https://s3.eu-west-1.amazonaws.com"));
   CHECK_EQ(aws.region, "eu-west-1");
   CHECK_EQ(base_of(aws), "https://files.s3.eu-west-1.amazonaws.com");
+  const S3Options china = s3_options(config_of("https://s3.cn-north-1.amazonaws.com.cn"));
+  CHECK_EQ(china.region, "cn-north-1");
+  CHECK_EQ(base_of(china), "https://files.s3.cn-north-1.amazonaws.com.cn");
+}
+
+void part_rules_and_content_md5_are_the_profiles() {
+  for (const S3Profile& profile : all_s3_profiles()) {
+    S3Config s3 = config_of("http://10.0.0.7:3900");
+    s3.provider = profile.name;
+    const S3Options options = s3_options(s3);
+    CHECK_EQ(options.parts.min_part_bytes, profile.min_part_bytes);
+    CHECK_EQ(options.parts.max_parts, profile.max_parts);
+    CHECK_EQ(options.content_md5, profile.content_md5);
+  }
 }
 
 void what_the_settings_say_wins_over_the_profile() {
@@ -59,6 +73,7 @@ void a_private_authority_is_for_the_store() {
 int main() {
   const CMUnitTest tests[] = {
       CASE(a_profile_fills_in_what_the_settings_leave_open),
+      CASE(part_rules_and_content_md5_are_the_profiles),
       CASE(what_the_settings_say_wins_over_the_profile),
       CASE(a_private_authority_is_for_the_store),
   };
