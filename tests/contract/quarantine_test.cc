@@ -63,7 +63,6 @@ void the_table_still_refuses_what_it_refused() {
 }  // namespace
 
 int main() {
-  prepare_database();
   const CMUnitTest tests[] = {
       CASE(an_upload_in_quarantine_is_found_as_such_and_not_linked),
       CASE(a_linked_file_in_quarantine_keeps_its_message_and_goes_with_it),
