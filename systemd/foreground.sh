@@ -67,12 +67,12 @@ touch "$var/log/postgres.log"
   { tail -5 "$var/log/postgres.log" >&2; die "PostgreSQL did not start"; }
 
 # 2. Settings: secrets are made once and kept; whatever the caller has set wins
-if [ ! -s "$var/secrets.env" ]; then
-  (umask 077; printf 'JWT_SECRET=%s\nSERVICE_TOKEN=%s\n' "$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')" \
-    "$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')" > "$var/secrets.env")
-fi
+for name in JWT_SECRET SERVICE_TOKEN LINK_SECRET; do
+  grep -qs "^$name=" "$var/secrets.env" ||
+    (umask 077; printf '%s=%s\n' $name "$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')" >> "$var/secrets.env")
+done
 while IFS='=' read -r name value; do
-  case $name in JWT_SECRET|SERVICE_TOKEN) [ -n "${!name:-}" ] || export "$name=$value" ;; esac
+  case $name in JWT_SECRET|SERVICE_TOKEN|LINK_SECRET) [ -n "${!name:-}" ] || export "$name=$value" ;; esac
 done < "$var/secrets.env"
 export DATABASE_URL="postgresql:///postgres?host=$run/postgres&user=cloakroom"
 export UPLOAD_STORAGE_PATH=${UPLOAD_STORAGE_PATH:-$var/files} FASTCGI_SOCKET=$run/worker/cloakroom.sock

@@ -122,6 +122,9 @@ def test_what_make_run_prints_can_be_pasted_and_a_second_run_finds_the_data(make
     listed = http_client.call(run.port, "GET", "/api/attachments?status=uploaded",
                               {"Authorization": "Bearer " + demo["ALICE_TOKEN"]}).json()
     assert len(listed) == 1
+    link = http_client.call(run.port, "POST", f"/api/attachments/{listed[0]['id']}/link-token",
+                            {"Authorization": "Bearer " + demo["ALICE_TOKEN"]}).json()["url"]
+    assert http_client.call(run.port, "GET", link).status == 200
     if ROOT:
         services = [pid for pid, line in processes_of(var, checkout / "build")
                     if line.split()[0].endswith(("postgres", "cloakroom", "cloakroom-fcgi"))]
@@ -136,6 +139,7 @@ def test_what_make_run_prints_can_be_pasted_and_a_second_run_finds_the_data(make
     token = {"Authorization": "Bearer " + demo["ALICE_TOKEN"]}  # the secret stayed too
     answer = http_client.call(again.port, "GET", listed[0]["url"], token)
     assert answer.status == 200 and answer.body == (checkout / "README.md").read_bytes()
+    assert http_client.call(again.port, "GET", link).status == 200
     again.stop(signal.SIGTERM)  # to make, as a supervisor or a `kill` would
 
 
