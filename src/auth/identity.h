@@ -35,6 +35,10 @@ class Identity {
 
   Result<Caller> who(const Evidence& evidence, TimePoint now) const;
 
+  // Whether who() would believe what a browser adds to every request, also to one that a foreign page made it send: a
+  // cookie, basic auth, nginx's word. A bearer token is added by a script of ours alone.
+  static bool is_ambient(const Evidence& evidence);
+
  private:
   Result<Caller> user(const Evidence& evidence, std::string_view bearer, TimePoint now) const;
 

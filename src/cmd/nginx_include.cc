@@ -8,6 +8,7 @@
 
 #include "cmd/wiring.h"
 #include "domain/proxy_cache.h"
+#include "http/origin.h"
 #include "storage/s3_endpoint.h"
 
 namespace cloakroom {
@@ -35,6 +36,38 @@ Endpoint split_endpoint(const std::string& url) {
   e.name = url.substr(host, colon == std::string::npos ? colon : colon - host);
   e.port = colon == std::string::npos ? (e.scheme == "https" ? "443" : "80") : url.substr(colon + 1);
   return e;
+}
+
+// The name of an instance as part of a variable's. One to one: "a-b" and "a_b" may be two instances of one nginx.
+std::string variable_part(const std::string& instance) {
+  std::string out;
+  for (const char c : instance) {
+    if (c == '_') {
+      out += "__";
+    } else if (c == '-') {
+      out += "_d";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+// Settings let through letters, digits and these alone.
+std::string pattern(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (std::string_view(".[]+").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+// Patterns, for nginx limits the length of a map's other keys by a directive that a site may have.
+std::string origin_map(const std::vector<std::string>& origins) {
+  std::string out;
+  for (const std::string& origin : origins) out += fmt::format("    \"~^{}$\" \"{}\";\n", pattern(origin), origin);
+  return out;
 }
 
 Result<std::string> substitute(std::string line, const std::map<std::string, std::string>& values) {
@@ -87,6 +120,11 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
                   {"CACHE_SIZE", std::to_string(config.nginx_cache_bytes)},
                   {"ERROR_LOG", config.nginx_error_log},
                   {"AUTH_REQUEST", config.auth_request},
+                  {"VARIABLE", variable_part(config.instance)},
+                  {"RESOURCE_POLICY", config.resource_policy},
+                  {"ORIGIN_MAP", origin_map(config.cors_origins)},
+                  {"EXPOSED", std::string(kExposedHeaders)},
+                  {"PREFIX_PATTERN", pattern(config.route_prefix)},
                   {"REMOTE_USER", "\"\""}};
   if (config.auth == "header") {
     const bool asks = !config.auth_request.empty();
@@ -102,6 +140,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
     if (config.visibility == "public") input.conditions.insert("open_files");
   }
   if (config.auth == "jwt") input.conditions.insert("ask_worker");
+  if (!config.cors_origins.empty()) input.conditions.insert("cors");
   if (config.nginx_health_routes) input.conditions.insert("health");
   if (config.s3) {
     input.conditions.insert("s3");
@@ -117,6 +156,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
     input.values["S3_ADDRESS"] = name + ":" + endpoint.port;
     TRY_ASSIGN(input.parts["s3"], read_text(template_folder + "/s3.inc.in"));
   }
+  TRY_ASSIGN(input.parts["headers"], read_text(template_folder + "/headers.inc.in"));
   TRY_ASSIGN(input.parts["problem"], read_text(template_folder + "/problem.inc.in"));
   TRY_ASSIGN(const std::string http, read_text(template_folder + "/http.conf.in"));
   TRY_ASSIGN(const std::string server, read_text(template_folder + "/server.conf.in"));

@@ -66,7 +66,9 @@ AppOptions app_options(const Config& c) {
           .route_prefix = c.route_prefix,
           .cache_control = c.cache_control,
           .bodies = {c.body_temp_path, c.max_request_bytes},
-          .visibility = c.visibility == "public" ? Visibility::kPublic : Visibility::kPrivate};
+          .visibility = c.visibility == "public" ? Visibility::kPublic : Visibility::kPrivate,
+          .origins = {.site = c.site_origins, .listed = c.cors_origins},
+          .resource_policy = c.resource_policy};
 }
 
 // Null when the settings hold the keys themselves.

@@ -12,6 +12,7 @@
 #include "domain/download.h"
 #include "domain/upload.h"
 #include "http/body.h"
+#include "http/origin.h"
 #include "http/reply.h"
 #include "http/request.h"
 #include "http/router.h"
@@ -24,6 +25,8 @@ struct AppOptions {
   std::string cache_control;  // of downloads
   BodyRules bodies;
   Visibility visibility = Visibility::kPrivate;
+  OriginRules origins = {};
+  std::string resource_policy = "same-site";  // Cross-Origin-Resource-Policy of every answer
 };
 
 // One per process; the references outlive it.
@@ -55,6 +58,8 @@ struct Route {
   Result<Response> (*handler)(App&, const Context&);
 };
 Evidence evidence_of(const Request& request);
+// kDenied for a write that a foreign page may have made the browser send: with a cookie, or with what nginx says.
+Status check_origin(const App& app, const Request& request);
 
 // Routes, answers and logs one request; the caller has a live exchange and finishes it.
 class Dispatcher {
@@ -65,6 +70,7 @@ class Dispatcher {
  private:
   struct Outcome;
   Result<Response> answer(const Request& request, Outcome& outcome);
+  HeaderList policies(const Request& request) const;
 
   App& app_;
   Router router_;

@@ -102,8 +102,8 @@ struct Render {
   Response operator()(const Redirect& redirect) {
     Response moved;
     moved.status = 302;
-    // the URL is a bearer token: it must not stay in shared caches, nor in a Referer
-    moved.add("Location", redirect.url).add("Cache-Control", "private, no-store").add("Referrer-Policy", "no-referrer");
+    // the URL is a bearer token: it must not stay in shared caches (nor in a Referer: see reply.h)
+    moved.add("Location", redirect.url).add("Cache-Control", "private, no-store");
     return moved;
   }
   Response operator()(const Stream& stream) {
