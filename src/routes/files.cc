@@ -3,6 +3,7 @@
 #include "domain/proxy_cache.h"
 #include "http/byteranges.h"
 #include "http/conditional.h"
+#include "http/media_type.h"
 #include "http/range.h"
 #include "routes/app.h"
 #include "routes/attachment_json.h"
@@ -58,7 +59,7 @@ struct Render {
   // Under other names what nginx would keep even if the file is lost: its 404 must not be cached, nor have a file's
   // name. The charset is nginx's part too: it would stay on the 404.
   Response handed_over() {
-    r.add("Content-Type", attachment.mime_type)
+    r.add("Content-Type", sent_type(attachment.mime_type))
         .add("X-Cloakroom-Disposition", headers.disposition)
         .add("X-Cloakroom-Cache-Control", app.options.cache_control);
     r.handed_over_bytes = attachment.size_bytes;
