@@ -59,6 +59,11 @@ Family family_of(std::string_view type) {
   return Family::kNone;
 }
 
+// What libmagic calls bytes of which it knows nothing, or nothing but that they are text.
+bool is_unknown(std::string_view type) {
+  return type == "application/octet-stream" || type == "text/plain" || type == "inode/x-empty";
+}
+
 bool is_shown(Family family) {
   return family == Family::kPicture || family == Family::kSoundOrFilm || family == Family::kPdf;
 }
@@ -80,7 +85,7 @@ std::string_view usual_extension(std::string_view type, Family family) {
 
 std::string honest_filename(std::string_view filename, std::string_view sniffed) {
   std::string name(filename);
-  if (sniffed == "application/octet-stream" || sniffed == "inode/x-empty") return name;
+  if (is_unknown(sniffed)) return name;
   const Family bytes = family_of(sniffed);
   // Windows takes dots off the end when it saves
   const std::string_view shown = filename.substr(0, filename.find_last_not_of(". ") + 1);

@@ -8,7 +8,7 @@
 //          Appended is the usual extension of pictures, sound, film and PDF; else "txt" for text, HTML and SVG too, and
 //          "bin" for all else: what lies is not made easier to run.
 //          "x.png" holding HTML -> "x.png.txt"; "x.js" holding a GIF (that may also be a script) -> "x.js.gif".
-// Bytes    nobody knows (application/octet-stream) contradict no name.
+// Bytes    of which nothing is known (application/octet-stream, text/plain) contradict no name.
 #pragma once
 
 #include <string>

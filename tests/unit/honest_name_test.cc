@@ -32,7 +32,9 @@ static void a_name_that_agrees_comes_back_unchanged() {
                                                    {"x.bak", "image/png"},
                                                    {"no extension", "image/png"},
                                                    {"x.png", "application/octet-stream"},
-                                                   {"x.png", "inode/x-empty"}})
+                                                   {"x.png", "inode/x-empty"},
+                                                   {"x.png", "text/plain"},
+                                                   {"x.pdf", "text/plain"}})
     CHECK_EQ(honest_filename(c.name, c.type), c.name);
 }
 
