@@ -102,9 +102,9 @@ void cut_to_limit(std::string& name) {
 
 // Composing takes time with the square of the accents on one letter: nobody's name is so long.
 std::string shortened(std::string_view raw) {
-  if (raw.size() <= limits::kRawFilenameBytes) return std::string(raw);
+  if (raw.size() <= limits::kRawNameBytes) return std::string(raw);
   constexpr std::size_t kTail = 4 * kExtensionBytes;
-  return std::string(raw.substr(0, limits::kRawFilenameBytes - kTail)) + std::string(raw.substr(raw.size() - kTail));
+  return std::string(raw.substr(0, limits::kRawNameBytes - kTail)) + std::string(raw.substr(raw.size() - kTail));
 }
 
 }  // namespace

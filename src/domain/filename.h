@@ -8,7 +8,7 @@
 // Path     "C:\\dir\\x.jpg" (old browsers send it) gives "x.jpg"; other separators become '_', so that nothing is lost.
 // Length   The stem is cut where a reader sees the end of a character; an extension of up to 31 bytes stays.
 // Bytes    Each that is not part of well-formed UTF-8 becomes '_'. The middle of a name of more than
-//          limits::kRawFilenameBytes is dropped first.
+//          limits::kRawNameBytes is dropped first.
 #pragma once
 
 #include <string>

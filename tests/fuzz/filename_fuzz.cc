@@ -1,4 +1,4 @@
-// filename_fuzz.cc — any name: what comes out is composed, bounded, visible, no path, and stays as it is.
+// filename_fuzz.cc — any name: what comes out is composed, bounded, visible, no path, honest, and stays as it is.
 #include <cstdint>
 #include <string>
 
@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/unicode.h"
 #include "domain/filename.h"
+#include "domain/honest_name.h"
 
 using namespace cloakroom;
 
@@ -22,5 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (to_nfc(name) != name) BUG("not composed");
   if (clean_filename(name) != name) BUG("cleaning it again changes it");
+  for (const char* type :
+       {"image/png", "image/x-unheard-of", "text/html", "application/pdf", "application/zip", "x/y"}) {
+    const std::string honest = honest_filename(name, type);
+    if (clean_filename(honest) != honest || honest_filename(honest, type) != honest) BUG("an honest name is not one");
+  }
   return 0;
 }

@@ -111,6 +111,15 @@ static void an_unset_service_token_lets_nobody_in() {
     CHECK_EQ(who(identity(Mode::kHeader, "", ""), {.authorization = header}), kUnknown);
 }
 
+static void what_a_browser_adds_by_itself_is_ambient_and_a_bearer_token_is_not() {
+  CHECK(Identity::is_ambient({.cookie = "session=x"}));
+  CHECK(Identity::is_ambient({.remote_user = "alice"}));
+  CHECK(Identity::is_ambient({.authorization = "Basic YTpi", .remote_user = "a"}));
+  CHECK(Identity::is_ambient({.authorization = "Bearer "}));
+  CHECK(Identity::is_ambient({}));
+  CHECK(!Identity::is_ambient({.authorization = "bearer x", .cookie = "session=x"}));
+}
+
 static void only_the_service_speaks_for_a_user() {
   const std::string jwt = "Bearer " + token("alice");
   CHECK_EQ(who(identity(Mode::kJwt), {.authorization = jwt, .uploader_id = "bob"}), kMalformed);
@@ -124,11 +133,17 @@ static void only_the_service_speaks_for_a_user() {
 
 int main() {
   const CMUnitTest tests[] = {
-      CASE(a_token_comes_in_the_header_or_in_the_cookie), CASE(a_request_without_a_good_token_is_nobodys),
-      CASE(a_cookie_counts_only_when_it_is_configured),   CASE(a_bad_token_in_the_header_is_not_rescued_by_the_cookie),
-      CASE(nginx_names_the_user_in_header_mode),          CASE(everybody_is_anonymous_without_authentication),
-      CASE(the_service_token_works_in_every_mode),        CASE(part_of_the_service_token_is_no_service_token),
-      CASE(an_unset_service_token_lets_nobody_in),        CASE(only_the_service_speaks_for_a_user),
+      CASE(a_token_comes_in_the_header_or_in_the_cookie),
+      CASE(a_request_without_a_good_token_is_nobodys),
+      CASE(a_cookie_counts_only_when_it_is_configured),
+      CASE(a_bad_token_in_the_header_is_not_rescued_by_the_cookie),
+      CASE(nginx_names_the_user_in_header_mode),
+      CASE(everybody_is_anonymous_without_authentication),
+      CASE(the_service_token_works_in_every_mode),
+      CASE(part_of_the_service_token_is_no_service_token),
+      CASE(an_unset_service_token_lets_nobody_in),
+      CASE(what_a_browser_adds_by_itself_is_ambient_and_a_bearer_token_is_not),
+      CASE(only_the_service_speaks_for_a_user),
   };
   return RUN_TESTS("identity", tests);
 }
