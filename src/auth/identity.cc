@@ -54,6 +54,10 @@ Result<Caller> Identity::user(const Evidence& evidence, std::string_view bearer,
   return Caller{Caller::Kind::kUser, std::move(id)};
 }
 
+bool Identity::is_ambient(const Evidence& evidence) {
+  return bearer_of(evidence.authorization).empty();
+}
+
 Result<Caller> Identity::who(const Evidence& evidence, TimePoint now) const {
   const std::string_view bearer = bearer_of(evidence.authorization);
   if (!options_.service_token.empty() && equal_constant_time(bearer, options_.service_token)) {

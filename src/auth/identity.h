@@ -39,6 +39,10 @@ class Identity {
   // Whether somebody without nginx's word can say who he is: needed where nginx lets links pass unasked.
   bool knows_users_by_token() const { return options_.mode == IdentityOptions::Mode::kJwt; }
 
+  // Whether who() would believe what a browser adds to every request, also to one that a foreign page made it send: a
+  // cookie, basic auth, nginx's word. A bearer token is added by a script of ours alone.
+  static bool is_ambient(const Evidence& evidence);
+
  private:
   Result<Caller> user(const Evidence& evidence, std::string_view bearer, TimePoint now) const;
 

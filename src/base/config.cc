@@ -90,13 +90,15 @@ void check_url(Reader& in, std::string_view name, std::string& url) {
   }
 }
 
-// As a browser writes an Origin header: lower case, no path.
-std::vector<std::string> read_origins(Reader& in) {
+// As a browser writes an Origin header: lower case, no path, no port that is the scheme's own.
+std::vector<std::string> read_origins(Reader& in, std::string_view name) {
   std::vector<std::string> origins;
-  const std::string list = in.text("CORS_ORIGINS");
+  const std::string list = in.text(name);
   for (const std::string_view item : split(list, ',')) {
     std::string origin = ascii_lower(item);
-    check_url(in, "CORS_ORIGINS", origin);
+    check_url(in, name, origin);
+    const std::string_view port = origin.starts_with("https:") ? ":443" : ":80";
+    if (origin.ends_with(port)) origin.resize(origin.size() - port.size());
     origins.push_back(std::move(origin));
   }
   return origins;
@@ -257,7 +259,8 @@ Result<Config> read_config(const EnvLookup& env) {
   if (c.max_request_bytes < c.max_upload_bytes) in.problem("MAX_REQUEST_SIZE", "is smaller than MAX_UPLOAD_SIZE");
   c.allowed_types = read_types(in);
   read_s3(in, c);
-  c.cors_origins = read_origins(in);
+  c.cors_origins = read_origins(in, "CORS_ORIGINS");
+  c.site_origins = read_origins(in, "SITE_ORIGINS");
   if (c.storage == "s3" && c.max_upload_bytes > kMostS3Bytes) {
     in.problem("MAX_UPLOAD_SIZE", "is more than 5000G, the most that an S3 store takes in parts");
   }
@@ -276,6 +279,9 @@ Result<Config> read_config(const EnvLookup& env) {
   c.presign_expires = std::chrono::seconds(in.number("PRESIGN_EXPIRES", 1, 604800));
   c.visibility = in.one_of("VISIBILITY", "private public");
   c.cdn_url = in.text("CDN_URL");
+  c.resource_policy = in.raw("RESOURCE_POLICY").value.empty()
+                          ? (c.visibility == "public" ? "cross-origin" : "same-site")
+                          : in.one_of("RESOURCE_POLICY", "same-origin same-site cross-origin");
   c.direct_upload_expires = std::chrono::seconds(in.number("DIRECT_UPLOAD_EXPIRES", 60, 604800));
   c.direct_part_bytes = in.bytes("DIRECT_UPLOAD_PART_SIZE");
   if (c.direct_part_bytes < kLeastPartBytes || c.direct_part_bytes > kMostPartBytes) {

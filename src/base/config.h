@@ -60,7 +60,9 @@ struct Config {
   std::uint64_t max_upload_bytes = 0, max_request_bytes = 0;
   std::vector<std::string> allowed_types;  // "image/png", "image/*"; empty = all
   std::optional<S3Config> s3;  // set when STORAGE=s3, and whenever S3_BUCKET is: older files may still lie there
-  std::vector<std::string> cors_origins;  // "https://chat.example.com", lower case
+  std::vector<std::string> cors_origins;  // "https://chat.example.com", lower case, no default port
+  std::vector<std::string> site_origins;  // the same; empty = as nginx sees it
+  std::string resource_policy;            // same-origin | same-site | cross-origin
   std::string s3_fallback, node_name;     // none | local
   std::string delivery;                   // proxy | redirect | stream
   std::chrono::seconds presign_expires{};

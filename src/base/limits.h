@@ -33,6 +33,7 @@ inline constexpr std::size_t kFieldBytes = 4096;       // value of a part that i
 
 // Names and keys
 inline constexpr std::size_t kFilenameBytes = 255;    // NAME_MAX; cut on a character boundary, extension kept
+inline constexpr std::size_t kRawNameBytes = 2048;    // of a name as sent; longer ones lose their middle
 inline constexpr std::size_t kKeyBytes = 1024;        // S3 allows no more
 inline constexpr std::size_t kKeySegmentBytes = 255;  // NAME_MAX
 

@@ -86,8 +86,16 @@ constexpr std::array kSettings{
     Setting{"R2_ACCOUNT_ID", "", false, "", "Cloudflare R2 account; makes the endpoint when S3_ENDPOINT is unset."},
     Setting{
         "CORS_ORIGINS", "", false, "",
-        "Origins of the pages whose scripts talk to the store themselves, separated by commas, such as "
-        "`https://chat.example.com`. `cloakroom check` asks the store whether it lets them in, `--fix` tells it to."},
+        "Origins of pages on other addresses whose scripts may use this service as its users, and the store, separated "
+        "by commas, such as `https://chat.example.com`. Empty: none. For direct uploads also the site's own: "
+        "`cloakroom "
+        "check` asks the store whether it lets them in, `--fix` tells it to."},
+    Setting{"SITE_ORIGINS", "", false, "",
+            "The site's own address as browsers know it, such as `https://chat.example.com`, where nginx cannot see it "
+            "(TLS ends before it). Default: scheme and Host of the request."},
+    Setting{"RESOURCE_POLICY", "", false, "",
+            "Who may embed files without CORS (Cross-Origin-Resource-Policy): `same-origin`, `same-site` or "
+            "`cross-origin`. Default: `same-site`; with VISIBILITY=public `cross-origin`."},
     Setting{"DELIVERY", "proxy", false, "",
             "`proxy`: nginx sends the bytes (X-Accel-Redirect); `redirect`: 302 to a presigned URL (S3 only); "
             "`stream`: the "

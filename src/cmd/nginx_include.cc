@@ -9,6 +9,7 @@
 
 #include "cmd/wiring.h"
 #include "domain/proxy_cache.h"
+#include "http/origin.h"
 #include "storage/s3_endpoint.h"
 
 namespace cloakroom {
@@ -41,18 +42,35 @@ Endpoint split_endpoint(const std::string& url) {
   return e;
 }
 
-// nginx's names of variables have no hyphen.
-std::string variable_word(std::string instance) {
-  std::replace(instance.begin(), instance.end(), '-', '_');
-  return instance;
+// The name of an instance as part of a variable's. One to one: "a-b" and "a_b" may be two instances of one nginx.
+std::string variable_part(const std::string& instance) {
+  std::string out;
+  for (const char c : instance) {
+    if (c == '_') {
+      out += "__";
+    } else if (c == '-') {
+      out += "_d";
+    } else {
+      out += c;
+    }
+  }
+  return out;
 }
 
-std::string regex_escape(std::string_view text) {
+// Settings let through letters, digits and these alone.
+std::string pattern(const std::string& text) {
   std::string out;
   for (const char c : text) {
-    if (c == '.' || c == '+') out += '\\';
+    if (std::string_view(".[]+").find(c) != std::string_view::npos) out += '\\';
     out += c;
   }
+  return out;
+}
+
+// Patterns, for nginx limits the length of a map's other keys by a directive that a site may have.
+std::string origin_map(const std::vector<std::string>& origins) {
+  std::string out;
+  for (const std::string& origin : origins) out += fmt::format("    \"~^{}$\" \"{}\";\n", pattern(origin), origin);
   return out;
 }
 
@@ -109,8 +127,11 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
                   {"AUTH_REQUEST_URL", config.auth_request_url},
                   {"AUTH_REQUEST_CACHE", std::to_string(config.auth_request_cache.count())},
                   {"AT", "@"},
-                  {"WORD", variable_word(config.instance)},
-                  {"PREFIX_REGEX", regex_escape(config.route_prefix)},
+                  {"VARIABLE", variable_part(config.instance)},
+                  {"RESOURCE_POLICY", config.resource_policy},
+                  {"ORIGIN_MAP", origin_map(config.cors_origins)},
+                  {"EXPOSED", std::string(kExposedHeaders)},
+                  {"PREFIX_PATTERN", pattern(config.route_prefix)},
                   {"REMOTE_USER", "\"\""}};
   if (config.auth == "header") {
     const bool asks_url = !config.auth_request_url.empty();
@@ -137,6 +158,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
     }
   }
   if (config.auth == "jwt") input.conditions.insert("ask_worker");
+  if (!config.cors_origins.empty()) input.conditions.insert("cors");
   if (config.nginx_health_routes) input.conditions.insert("health");
   if (config.s3) {
     input.conditions.insert("s3");
@@ -153,7 +175,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
     input.values["S3_ADDRESS"] = name + ":" + endpoint.port;
     TRY_ASSIGN(input.parts["s3"], read_text(template_folder + "/s3.inc.in"));
   }
-  for (const char* part : {"params", "identity", "who-cache"}) {
+  for (const char* part : {"params", "identity", "who-cache", "headers"}) {
     TRY_ASSIGN(input.parts[part], read_text(template_folder + "/" + part + ".inc.in"));
   }
   TRY_ASSIGN(input.parts["problem"], read_text(template_folder + "/problem.inc.in"));

@@ -64,7 +64,9 @@ AppOptions app_options(const Config& c) {
           .cache_control = c.cache_control,
           .bodies = {c.body_temp_path, c.max_request_bytes},
           .visibility = c.visibility == "public" ? Visibility::kPublic : Visibility::kPrivate,
-          .links = {c.link_expires, c.link_max_expires}};
+          .links = {c.link_expires, c.link_max_expires},
+          .origins = {.site = c.site_origins, .listed = c.cors_origins},
+          .resource_policy = c.resource_policy};
 }
 
 // Null when the settings hold the keys themselves.

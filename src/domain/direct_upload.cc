@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "domain/declared_type.h"
 #include "domain/filename.h"
+#include "domain/honest_name.h"
 
 namespace cloakroom {
 namespace {
@@ -232,8 +233,8 @@ Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<cons
   a.id = make_uuid7(a.created_at);
   a.uploader_id = upload.uploader_id;
   a.dialog_id = upload.dialog_id;
-  a.filename = upload.filename;
   a.mime_type = *std::move(type);
+  a.filename = honest_filename(upload.filename, a.mime_type);
   a.size_bytes = upload.size_bytes;
   a.store = p_.store.kind();
   const ObjectKey key = make_key(uploads_.keys, a.id, a.filename);

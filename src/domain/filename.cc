@@ -1,30 +1,88 @@
-// filename.cc — cleans names character by character; invalid bytes become '_'.
+// filename.cc — cleans names character by character, then composes and cuts them.
 #include "domain/filename.h"
 
-#include "base/encode.h"
 #include "base/limits.h"
+#include "base/unicode.h"
 
 namespace cloakroom {
 namespace {
 
-std::size_t sequence_length(std::string_view rest) {
-  for (std::size_t length = 1; length <= 4 && length <= rest.size(); ++length) {
-    if (is_utf8(rest.substr(0, length))) return length;
-  }
-  return 0;
+constexpr std::size_t kExtensionBytes = 32;  // with its dot; what is longer is no extension
+constexpr char32_t kBlackFlag = 0x1F3F4;     // flags of regions are spelled with tags after it
+constexpr char32_t kKeycap = 0x20E3;
+
+bool is_ascii(char32_t code) {
+  return code < 0x80;
 }
 
-// U+061C, U+200E, U+200F, U+202A..U+202E, U+2066..U+2069 turn "gpj.exe" into "exe.jpg" on a screen; U+FEFF and
-// U+2028/2029 hide or break lines; U+0080..U+009F are control characters.
-bool is_deceptive(std::string_view c) {
-  if (c == "\xD8\x9C") return true;
-  if (c.size() == 2) return c[0] == '\xC2' && static_cast<unsigned char>(c[1]) < 0xA0;
-  if (c == "\xEF\xBB\xBF") return true;
-  if (c.size() != 3 || c[0] != '\xE2') return false;
-  const auto second = static_cast<unsigned char>(c[1]);
-  const auto third = static_cast<unsigned char>(c[2]);
-  if (second == 0x80) return third == 0x8E || third == 0x8F || (third >= 0xA8 && third <= 0xAE);
-  return second == 0x81 && third >= 0xA6 && third <= 0xA9;
+// Copies what may stay. Some characters may only stay beside others, so the last one that was kept is remembered, and a
+// joiner waits for what it joins.
+class Cleaner {
+ public:
+  void take(std::string_view bytes, char32_t code) {
+    switch (kind_of(code)) {
+      case CharacterKind::kControl:
+      case CharacterKind::kHidden:
+        return;
+      case CharacterKind::kJoiner:
+        if (!is_ascii(last_)) waiting_ = bytes;
+        return;
+      case CharacterKind::kVariationSelector:
+        if (is_ascii(last_)) {
+          selector_ = bytes;  // a digit's: only a keycap can make it visible
+          return;
+        }
+        if (kind_of(last_) == CharacterKind::kVariationSelector) return;  // one picks a form, more hide something
+        break;
+      case CharacterKind::kTag:
+        if (last_ != kBlackFlag && kind_of(last_) != CharacterKind::kTag) return;
+        break;
+      case CharacterKind::kOther:
+        break;
+    }
+    if (code == '/' || code == '\\') {
+      keep("_", '_');
+    } else {
+      keep(bytes, code);
+    }
+  }
+  void take_ill_formed() { keep("_", '_'); }
+
+  std::string name;
+
+ private:
+  void keep(std::string_view bytes, char32_t code) {
+    if (!is_ascii(code)) name += waiting_;
+    if (code == kKeycap) name += selector_;
+    waiting_ = selector_ = {};
+    name += bytes;
+    last_ = code;
+  }
+
+  char32_t last_ = 0;
+  std::string_view waiting_, selector_;
+};
+
+std::string without_the_hidden(std::string_view raw) {
+  Cleaner cleaner;
+  while (!raw.empty()) {
+    const Character next = first_character(raw);
+    if (next.size_bytes == 0) {
+      cleaner.take_ill_formed();
+      raw.remove_prefix(1);
+      continue;
+    }
+    cleaner.take(raw.substr(0, next.size_bytes), next.code);
+    raw.remove_prefix(next.size_bytes);
+  }
+  return std::move(cleaner.name);
+}
+
+// What is removed can bring letter and accent together, and what is composed can change a neighbour; the second round
+// finds the rest (held by tests/fuzz/filename_fuzz.cc).
+std::string composed(std::string_view raw) {
+  const std::string once = to_nfc(without_the_hidden(raw));
+  return to_nfc(without_the_hidden(once));
 }
 
 void trim_spaces(std::string& name) {
@@ -32,15 +90,21 @@ void trim_spaces(std::string& name) {
   while (name.ends_with(' ')) name.pop_back();
 }
 
-// Cuts the stem, keeps the extension, never splits a character.
 void cut_to_limit(std::string& name) {
   if (name.size() <= limits::kFilenameBytes) return;
   const std::size_t dot = name.rfind('.');
-  std::string ending = dot != std::string::npos && name.size() - dot <= 32 ? name.substr(dot) : std::string();
-  std::size_t keep = limits::kFilenameBytes - ending.size();
-  while (keep > 0 && (static_cast<unsigned char>(name[keep]) & 0xC0U) == 0x80U) --keep;
-  name.resize(keep);
-  name += ending;
+  const bool has_extension = dot != std::string::npos && name.size() - dot <= kExtensionBytes;
+  const std::string extension = has_extension ? name.substr(dot) : std::string();
+  name.resize(name.size() - extension.size());
+  name.resize(cut_at_grapheme(name, limits::kFilenameBytes - extension.size()).size());
+  name += extension;
+}
+
+// Composing takes time with the square of the accents on one letter: nobody's name is so long.
+std::string shortened(std::string_view raw) {
+  if (raw.size() <= limits::kRawNameBytes) return std::string(raw);
+  constexpr std::size_t kTail = 4 * kExtensionBytes;
+  return std::string(raw.substr(0, limits::kRawNameBytes - kTail)) + std::string(raw.substr(raw.size() - kTail));
 }
 
 }  // namespace
@@ -48,25 +112,11 @@ void cut_to_limit(std::string& name) {
 std::string clean_filename(std::string_view raw) {
   const bool drive = raw.size() > 2 && raw[1] == ':' && raw[2] == '\\';
   if (drive) raw.remove_prefix(raw.rfind('\\') + 1);
-  std::string name;
-  while (!raw.empty()) {
-    const std::size_t length = sequence_length(raw);
-    if (length == 0) {
-      name += '_';
-      raw.remove_prefix(1);
-      continue;
-    }
-    const std::string_view c = raw.substr(0, length);
-    if (c == "/" || c == "\\") {
-      name += '_';
-    } else if (!has_control(c) && !is_deceptive(c)) {
-      name += c;
-    }
-    raw.remove_prefix(length);
-  }
+  std::string name = composed(shortened(raw));
   trim_spaces(name);
   cut_to_limit(name);
-  trim_spaces(name);  // the cut may have laid a space bare
+  name = composed(name);  // the cut may have parted a joiner from what it joined
+  trim_spaces(name);
   if (name.empty() || name == "." || name == "..") return "file";
   return name;
 }

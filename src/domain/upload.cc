@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "domain/filename.h"
+#include "domain/honest_name.h"
 
 namespace cloakroom {
 
@@ -33,6 +34,7 @@ Result<Attachment> Uploads::describe(const UploadRequest& request, const Incomin
     return refuse(Errc::kUnsupportedType,
                   fmt::format("The file '{}' is of type {}, which is not accepted here.", a.filename, a.mime_type));
   }
+  a.filename = honest_filename(a.filename, a.mime_type);
   a.created_at = clock_.now();
   a.id = make_uuid7(a.created_at);
   a.uploader_id = request.caller.user_id;

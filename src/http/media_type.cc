@@ -27,6 +27,11 @@ constexpr std::array kInlineSafe = std::to_array<std::string_view>({
     // the viewer built into Chrome from starting. Saving it works everywhere.
 });
 
+// JavaScript's names (WHATWG MIME Sniffing section 4.6) end in one of these; browsers run any of them.
+constexpr std::array kScriptEndings = std::to_array<std::string_view>(
+    {"javascript", "ecmascript", "jscript", "livescript", "javascript1.0", "javascript1.1", "javascript1.2",
+     "javascript1.3", "javascript1.4", "javascript1.5"});
+
 // RFC 6838 section 4.2: restricted-name.
 bool is_restricted_name(std::string_view name) {
   const auto alnum = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z'); };
@@ -45,6 +50,15 @@ std::string canonical_mime(std::string_view mime_type) {
   const bool whole = slash != std::string_view::npos && is_restricted_name(view.substr(0, slash)) &&
                      is_restricted_name(view.substr(slash + 1));
   return whole ? plain : "application/octet-stream";
+}
+
+std::string sent_type(std::string_view mime_type) {
+  const std::string type = canonical_mime(mime_type);
+  const bool is_script = std::any_of(kScriptEndings.begin(), kScriptEndings.end(),
+                                     [&](std::string_view ending) { return type.ends_with(ending); });
+  if (is_script || type == "text/css") return "text/plain";
+  if (type == "application/wasm" || type.starts_with("multipart/")) return "application/octet-stream";
+  return std::string(mime_type);
 }
 
 bool is_inline_safe(std::string_view mime_type) {

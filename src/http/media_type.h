@@ -13,4 +13,8 @@ std::string canonical_mime(std::string_view mime_type);
 // not of the harmful ones: whatever is not on it (html, svg, xml, javascript, every office format) is saved.
 bool is_inline_safe(std::string_view mime_type);
 
+// The type a file is sent with. What a page could load as a script, a style or a program is sent as what it is beside
+// that: text, or bytes. nosniff keeps browsers from running those.
+std::string sent_type(std::string_view mime_type);
+
 }  // namespace cloakroom

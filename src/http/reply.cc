@@ -136,10 +136,21 @@ bool is_bodyless(const Response& response) {
   return response.status == 304 || response.status == 204;
 }
 
+// JSON is nothing that a browser should run, frame or lay out.
+constexpr std::string_view kNoDocument = "default-src 'none'; frame-ancestors 'none'; sandbox";
+
+bool has_policy(const Response& response) {
+  return std::any_of(response.headers.begin(), response.headers.end(),
+                     [](const auto& header) { return header.first == "Content-Security-Policy"; });
+}
+
 std::string header_block(const Request& request, const Response& response) {
   std::string out = fmt::format("Status: {} {}\r\n", response.status, reason(response.status));
   for (const auto& [name, value] : response.headers) out.append(name).append(": ").append(value).append("\r\n");
-  out.append("X-Request-Id: ").append(request.id).append("\r\nX-Content-Type-Options: nosniff\r\n");
+  for (const auto& [name, value] : request.answer_headers) out.append(name).append(": ").append(value).append("\r\n");
+  if (!has_policy(response)) out.append("Content-Security-Policy: ").append(kNoDocument).append("\r\n");
+  out.append("X-Request-Id: ").append(request.id).append("\r\n");
+  out.append("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n");
   const std::uint64_t length = response.stream ? response.stream_bytes : response.body.size();
   if (!is_bodyless(response)) out += fmt::format("Content-Length: {}\r\n", length);
   return out + "\r\n";

@@ -1,6 +1,8 @@
 // reply.h — an answer, and the one table that turns an Errc into a status and a problem document (RFC 9457).
 //
-// Headers  every answer has X-Request-Id, X-Content-Type-Options and, unless it is a file, Cache-Control: no-store.
+// Headers  every answer has X-Request-Id, X-Content-Type-Options, Referrer-Policy, the request's answer_headers, a
+//          Content-Security-Policy (that of an answer which is no document, unless it brings its own) and, unless it is
+//          a file, Cache-Control: no-store. nginx/headers.inc.in says the same for what nginx answers.
 //          A header value with a control character is never sent: the answer becomes a 500 instead.
 #pragma once
 

@@ -20,6 +20,8 @@ struct Request {
   std::string_view method, path, query;  // path raw, as sent: percent-encoded, without the query
   std::string_view content_type;
   std::optional<std::uint64_t> content_length;
+  // What every answer to it carries, whatever becomes of it.
+  std::vector<std::pair<std::string, std::string>> answer_headers;
 
   std::string_view header(const char* cgi_name) const { return exchange->variable(cgi_name); }  // "HTTP_RANGE"
 };

@@ -13,6 +13,7 @@
 #include "domain/download.h"
 #include "domain/upload.h"
 #include "http/body.h"
+#include "http/origin.h"
 #include "http/reply.h"
 #include "http/request.h"
 #include "http/router.h"
@@ -30,6 +31,8 @@ struct AppOptions {
   BodyRules bodies;
   Visibility visibility = Visibility::kPrivate;
   LinkRules links = {};
+  OriginRules origins = {};
+  std::string resource_policy = "same-site";  // Cross-Origin-Resource-Policy of every answer
 };
 
 // One per process; the references outlive it.
@@ -68,6 +71,8 @@ Uuid named_id(std::string_view text);
 void take_link(const App& app, const Route& route, const Context& context, Result<Caller>& caller);  // links.cc
 // "/api/files/ID/NAME?link=TOKEN"
 std::string link_url(const App& app, const Attachment& attachment, std::string_view token);
+// kDenied for a write that a foreign page may have made the browser send: with a cookie, or with what nginx says.
+Status check_origin(const App& app, const Request& request);
 
 // Routes, answers and logs one request; the caller has a live exchange and finishes it.
 class Dispatcher {
@@ -78,6 +83,7 @@ class Dispatcher {
  private:
   struct Outcome;
   Result<Response> answer(const Request& request, Outcome& outcome);
+  HeaderList policies(const Request& request) const;
 
   App& app_;
   Router router_;

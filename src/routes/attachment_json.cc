@@ -19,10 +19,11 @@ Json optional_number(const std::optional<std::uint32_t>& n) {
 
 FileHeaders file_headers(const Attachment& attachment, bool force_download) {
   const bool shown = is_inline_safe(attachment.mime_type) && !force_download;
+  const std::string type = sent_type(attachment.mime_type);
   const auto kind = shown ? DispositionKind::kInline : DispositionKind::kAttachment;
   // 128 bits of the content's hash: a strong validator that survives moves between stores
   return {.etag = "\"" + hex_encode(std::span(attachment.sha256).first(16)) + "\"",
-          .content_type = attachment.mime_type == "text/plain" ? "text/plain; charset=utf-8" : attachment.mime_type,
+          .content_type = type == "text/plain" ? "text/plain; charset=utf-8" : type,
           .disposition = content_disposition(kind, attachment.filename)};
 }
 

@@ -39,6 +39,10 @@ std::vector<RoutePattern> patterns() {
   return out;
 }
 
+bool is_write(std::string_view method) {
+  return method != "GET" && method != "HEAD" && method != "OPTIONS";
+}
+
 // The only catch in the program: memory may run out anywhere, and one request must not take the others along.
 template <class Step>
 auto guarded(const Step& step) -> decltype(step()) {
@@ -64,6 +68,13 @@ Uuid named_id(std::string_view text) {
   return parse_uuid(text).value_or(Uuid{});
 }
 
+Status check_origin(const App& app, const Request& request) {
+  if (!Identity::is_ambient(evidence_of(request)) || proves_origin(request, app.options.origins)) return Ok{};
+  return refuse(Errc::kDenied,
+                "A browser may send this only from the site's own pages, or from those of an origin in CORS_ORIGINS. A "
+                "program sends its token as Authorization: Bearer, or the site's address as Origin.");
+}
+
 // What the log line needs beyond the response.
 struct Dispatcher::Outcome {
   std::string_view route = "-";
@@ -73,6 +84,12 @@ struct Dispatcher::Outcome {
 Dispatcher::Dispatcher(App& app) : app_(app), router_(app.options.route_prefix, patterns()) {}
 
 Result<Response> Dispatcher::answer(const Request& request, Outcome& outcome) {
+  if (is_preflight(request, app_.options.origins)) {
+    Response allowed;
+    allowed.status = 204;
+    allowed.headers = preflight_headers();
+    return allowed;
+  }
   const RouteAnswer found = router_.match(request.method, request.path);
   if (std::holds_alternative<NoSuchPath>(found)) return cloaked();
   if (const auto* other = std::get_if<MethodNotAllowed>(&found)) {
@@ -94,8 +111,15 @@ Result<Response> Dispatcher::answer(const Request& request, Outcome& outcome) {
     if (route.access == Access::kService && !context.caller.is_service()) {
       return refuse(Errc::kDenied, "This is for the application's server alone; it needs the service token.");
     }
+    if (is_write(request.method)) TRY(check_origin(app_, request));
   }
   return route.handler(app_, context);
+}
+
+HeaderList Dispatcher::policies(const Request& request) const {
+  HeaderList headers = cors_headers(request, app_.options.origins);
+  headers.emplace_back("Cross-Origin-Resource-Policy", app_.options.resource_policy);
+  return headers;
 }
 
 void Dispatcher::serve(Exchange& exchange) {
@@ -107,11 +131,13 @@ void Dispatcher::serve(Exchange& exchange) {
   auto read = read_request(exchange);
   if (read) {
     request = *std::move(read);
+    request.answer_headers = policies(request);
     auto answered = guarded([&] { return answer(request, outcome); });
     response = answered ? *std::move(answered) : problem(answered.error(), request.id);
   } else {
     request.id = request_id(exchange);
     request.method = exchange.variable("REQUEST_METHOD");  // HEAD gets no body here either
+    request.answer_headers = policies(request);
     response = problem(read.error(), request.id);
   }
   const auto sent = guarded([&] { return send(request, response, exchange); });

@@ -5,6 +5,7 @@
 #include "domain/proxy_cache.h"
 #include "http/byteranges.h"
 #include "http/conditional.h"
+#include "http/media_type.h"
 #include "http/range.h"
 #include "routes/app.h"
 #include "routes/attachment_json.h"
@@ -37,9 +38,8 @@ std::string caching(const App& app, const Caller& caller) {
   return "private, max-age=" + std::to_string(seconds);
 }
 
-Response file_response(const Attachment& a, const FileHeaders& headers, const Caller& caller) {
+Response file_response(const Attachment& a, const FileHeaders& headers) {
   Response r;
-  if (caller.link) r.add("Referrer-Policy", "no-referrer");
   r.add("ETag", headers.etag).add("Last-Modified", http_date(a.created_at)).add("Content-Security-Policy", kFilePolicy);
   return r;
 }
@@ -94,7 +94,7 @@ struct Render {
   // Under other names what nginx would keep even if the file is lost: its 404 must not be cached, nor have a file's
   // name. The charset is nginx's part too: it would stay on the 404.
   Response handed_over() {
-    r.add("Content-Type", attachment.mime_type)
+    r.add("Content-Type", sent_type(attachment.mime_type))
         .add("X-Cloakroom-Disposition", headers.disposition)
         .add("X-Cloakroom-Cache-Control", caching);
     r.handed_over_bytes = attachment.size_bytes;
@@ -143,8 +143,8 @@ struct Render {
   Response operator()(const Redirect& redirect) {
     Response moved;
     moved.status = 302;
-    // the URL is a bearer token: it must not stay in shared caches, nor in a Referer
-    moved.add("Location", redirect.url).add("Cache-Control", "private, no-store").add("Referrer-Policy", "no-referrer");
+    // the URL is a bearer token: it must not stay in shared caches (nor in a Referer: see reply.h)
+    moved.add("Location", redirect.url).add("Cache-Control", "private, no-store");
     return moved;
   }
   Response operator()(const Stream& stream) {
@@ -188,7 +188,7 @@ Result<Response> file_answer(App& app, const Context& context, const Attachment&
                               .if_unmodified_since = request.header("HTTP_IF_UNMODIFIED_SINCE"),
                               .if_range = request.header("HTTP_IF_RANGE")};
   const std::string kept = caching(app, context.caller);
-  Response r = file_response(attachment, headers, context.caller);
+  Response r = file_response(attachment, headers);
   switch (evaluate(conditions, validators)) {
     case Precondition::kFailed:
       return Error{Errc::kPreconditionFailed, "precondition"};

@@ -66,11 +66,12 @@ Result<Response> put_upload(App& app, const Context& context) {
   return take(app, upload, false);
 }
 
-// nginx asks this before it spools a body: an anonymous upload is refused at once. nginx understands 2xx and 401 alone,
-// so every other fault is left to the upload itself, which can say what is wrong.
+// nginx asks this before it spools a body: an anonymous upload, and one from a foreign page, are refused at once. nginx
+// understands 2xx, 401 and 403 alone, so every other fault is left to the upload itself, which can say what is wrong.
 Result<Response> may_upload(App& app, const Context& context) {
   const auto caller = app.identity.who(evidence_of(context.request), app.clock.now());
   if (!caller && caller.error().code == Errc::kUnauthenticated) return caller.error();
+  TRY(check_origin(app, context.request));
   Response yes;
   yes.status = 204;
   return yes;

@@ -160,6 +160,28 @@ def new_stack(world):
         world.stacks.remove(stack)
 
 
+@pytest.fixture(scope="session")
+def chromium(world, tmp_path_factory):
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+                 "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+                 "--no-proxy-server", "--host-resolver-rules=MAP *.test 127.0.0.1", f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    # what browsers are set to today would hide whether our own defence holds
+    options.add_experimental_option("prefs", {"profile.cookie_controls_mode": 0, "profile.block_third_party_cookies": False})
+    home = tmp_path_factory.mktemp("home")
+    service = Service("/usr/bin/chromedriver", env={**os.environ, "HOME": str(home)})
+    driver = webdriver.Chrome(service=service, options=options)
+    driver.set_script_timeout(60)
+    yield driver
+    driver.quit()
+
+
 @pytest.fixture
 def own_postgres(world):
     """A cluster that the test may stop."""

@@ -116,7 +116,7 @@ def test_a_cookie_may_carry_the_token_and_the_header_wins(new_stack):
     assert who(stack, {"Cookie": "xsession=" + token("carol")})[0] == 401
     assert who(stack, {"Cookie": "session=" + token("carol"), **bearer(token("bob"))}) == (200, "bob")
     assert who(stack, {"Cookie": "session=" + token("carol"), **bearer("bad")})[0] == 401
-    body = stack.call("PUT", "/api/upload/x", None, {"Cookie": "session=" + token("carol")}, b"x")
+    body = stack.call("PUT", "/api/upload/x", None, {"Cookie": "session=" + token("carol"), "Origin": stack.url}, b"x")
     assert body.status == 201 and body.json()["uploader_id"] == "carol"
 
 
@@ -212,7 +212,7 @@ def test_the_application_names_the_user_by_auth_request(new_stack, world):
         answer = stack.call("GET", "/api/attachments?status=uploaded", None, headers)
         assert answer.status == 401 and answer.headers["Content-Type"] == "application/problem+json"
         assert stack.call("PUT", "/api/upload/x", None, headers, b"x").status == 401
-    made = stack.call("PUT", "/api/upload/x", None, {"Cookie": "sid=fritz-sid", **FORGED}, b"x")
+    made = stack.call("PUT", "/api/upload/x", None, {"Cookie": "sid=fritz-sid", "Origin": stack.url, **FORGED}, b"x")
     assert made.status == 201 and made.json()["uploader_id"] == "fritz"
 
 

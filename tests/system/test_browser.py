@@ -4,9 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from processes import wait_until
@@ -14,22 +11,6 @@ from stack import MIB, token
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89"
 PAGE = Path(__file__).parent / "page.html"
-
-
-@pytest.fixture(scope="module")
-def chromium(world, tmp_path_factory):
-    options = Options()
-    options.binary_location = "/usr/bin/chromium"
-    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-                 "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-                 "--no-proxy-server", f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    home = tmp_path_factory.mktemp("home")
-    service = Service("/usr/bin/chromedriver", env={**os.environ, "HOME": str(home)})
-    driver = webdriver.Chrome(service=service, options=options)
-    driver.set_script_timeout(60)
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module", params=["PUT", "POST"])

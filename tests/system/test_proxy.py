@@ -26,10 +26,10 @@ x-rgw-object-type x-rgw-bytes-used x-trans-id x-openstack-request-id x-bz-file-n
 Via Alt-Svc""".split()] + ["Set-Cookie: store=1", "Vary: Origin", "Content-Security-Policy: block-all-mixed-content",
                            "X-Content-Type-Options: nosniff", "X-XSS-Protection: 1", "Strict-Transport-Security: max-age=1",
                            "Expires: Thu, 01 Dec 1994 16:00:00 GMT", "Server: SecretStore/1", "X-Accel-Buffering: no",
-                           "X-Accel-Expires: 0", "X-Accel-Limit-Rate: 1", "X-Request-Id: theirs"]
+                           "X-Accel-Expires: 0", "Cross-Origin-Resource-Policy: cross-origin", "Referrer-Policy: unsafe-url", "X-Accel-Limit-Rate: 1", "X-Request-Id: theirs"]
 OURS = {"server", "date", "content-type", "content-length", "connection", "content-disposition", "cache-control", "etag",
         "last-modified", "content-security-policy", "x-content-type-options", "x-request-id", "accept-ranges",
-        "content-range"}
+        "content-range", "referrer-policy", "cross-origin-resource-policy"}
 
 
 @pytest.fixture

@@ -169,7 +169,22 @@ static void origins_are_a_list_of_urls_without_a_path() {
   CHECK_EQ(origins[1], "http://127.0.0.1:8080");
   for (const char* bad : {"*", "chat.example.com", "https://chat.example.com/app", "https://a.example b.example"}) {
     CHECK(names(problems(with({{"CORS_ORIGINS", bad}})), "CORS_ORIGINS"));
+    CHECK(names(problems(with({{"SITE_ORIGINS", bad}})), "SITE_ORIGINS"));
   }
+  // browsers leave a scheme's own port out
+  const auto site =
+      read({{"SITE_ORIGINS", "https://a.example:443,http://a.example:80,http://a.example:443"}}).site_origins;
+  CHECK_EQ(site.size(), 3u);
+  CHECK_EQ(site[0], "https://a.example");
+  CHECK_EQ(site[1], "http://a.example");
+  CHECK_EQ(site[2], "http://a.example:443");
+}
+
+static void who_may_embed_files_follows_from_who_may_read_them() {
+  CHECK_EQ(read({}).resource_policy, "same-site");
+  CHECK_EQ(read({{"VISIBILITY", "public"}}).resource_policy, "cross-origin");
+  CHECK_EQ(read({{"VISIBILITY", "public"}, {"RESOURCE_POLICY", "same-origin"}}).resource_policy, "same-origin");
+  CHECK(names(problems(with({{"RESOURCE_POLICY", "*"}})), "RESOURCE_POLICY"));
 }
 
 static void a_bucket_keeps_s3_readable_with_local_storage() {
@@ -419,6 +434,7 @@ int main() {
       CASE(the_endpoint_follows_from_provider_and_region),
       CASE(the_provider_is_one_of_those_known),
       CASE(origins_are_a_list_of_urls_without_a_path),
+      CASE(who_may_embed_files_follows_from_who_may_read_them),
       CASE(a_bucket_keeps_s3_readable_with_local_storage),
       CASE(a_file_for_s3_may_be_as_large_as_a_thousand_parts),
       CASE(a_fallback_needs_s3_and_a_node_that_can_be_part_of_a_key),

@@ -341,6 +341,18 @@ static void a_ticket_of_one_piece_has_no_parts() {
   CHECK_ERR(w.service().sign_parts(kAlice, id, std::vector{1U}), Errc::kConflict);
 }
 
+static void a_name_that_lies_about_the_bytes_gets_their_extension() {
+  World w;
+  w.wish.filename = "x.js";
+  w.wish.content_type = "application/octet-stream";
+  const Uuid id = w.uploaded();
+  w.sniffer.next_types = {"image/gif", "image/gif"};
+  const Attachment a = CHECK_OK(w.complete(id)).attachment;
+  CHECK_EQ(a.filename, "x.js.gif");
+  CHECK(a.key.ends_with("/x.js.gif"));
+  CHECK_EQ(w.store.inner.memory.objects().at(a.key).meta.content_disposition, "inline; filename=x.js.gif");
+}
+
 int main() {
   const CMUnitTest tests[] = {
       CASE(a_ticket_has_its_row_before_it_is_signed),
@@ -363,6 +375,7 @@ int main() {
       CASE(parts_grow_when_there_would_be_too_many),
       CASE(a_file_larger_than_one_copy_of_a_store_gets_a_ticket),
       CASE(a_ticket_of_one_piece_has_no_parts),
+      CASE(a_name_that_lies_about_the_bytes_gets_their_extension),
   };
   return RUN_TESTS("direct_upload", tests);
 }

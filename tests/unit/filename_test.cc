@@ -6,6 +6,7 @@
 
 #include "base/encode.h"
 #include "base/limits.h"
+#include "base/unicode.h"
 #include "check.h"
 
 using namespace cloakroom;
@@ -20,9 +21,11 @@ void check_promise(const std::string& name) {
   CHECK(!has_control(name));
   CHECK(name.find_first_of("/\\") == std::string::npos);
   CHECK(name != "." && name != "..");
-  for (const char* hidden : {"\xC2\x85", "\xD8\x9C", "\xE2\x80\x8E", "\xE2\x80\x8F", "\xE2\x80\xA8", "\xE2\x80\xAA",
-                             "\xE2\x80\xAE", "\xE2\x81\xA6", "\xE2\x81\xA9", "\xEF\xBB\xBF"})
+  for (const char* hidden :
+       {"\xC2\x85", "\xD8\x9C", "\xE2\x80\x8E", "\xE2\x80\x8F", "\xE2\x80\xA8", "\xE2\x80\xAA", "\xE2\x80\xAE",
+        "\xE2\x81\xA6", "\xE2\x81\xA9", "\xEF\xBB\xBF", "\xE2\x80\x8B", "\xC2\xAD"})
     CHECK(name.find(hidden) == std::string::npos);
+  CHECK_EQ(to_nfc(name), name);
   CHECK_EQ(clean_filename(name), name);
 }
 
@@ -84,6 +87,39 @@ static void characters_that_turn_the_reading_around_vanish() {
   CHECK_EQ(clean_filename("\xE2\x80\x99s"), "\xE2\x80\x99s");  // an apostrophe is none of them
 }
 
+static void what_leaves_no_trace_on_a_screen_vanishes() {
+  CHECK_EQ(clean_filename("a\u200Bb\u2060c\u00ADd\u180Ee\u034Ff\u3164g\uFFA0h\u115Fi.exe"), "abcdefghi.exe");
+  CHECK_EQ(clean_filename("a\uFFF9b\uFFFAc\uFFFBd\U000E0001e\U0001D173f\uFFFEg\uFDD0h"), "abcdefgh");
+  CHECK_EQ(clean_filename("inv\u200Coice.e\u200Dxe\u200D"), "invoice.exe");  // joiners join nothing in ASCII
+  CHECK_EQ(clean_filename("a\uFE0F\U000E0101.\uFE0Epng"), "a.png");
+  CHECK_EQ(clean_filename("\u00FC\uFE0F\uFE0E\uFE0F\U000E0141.png"), "\u00FC\uFE0F.png");  // bytes hidden in selectors
+  CHECK_EQ(clean_filename("a\U000E0067\U000E007F.png"), "a.png");
+}
+
+static void what_a_script_or_an_emoji_is_spelled_with_stays() {
+  for (const char* name : {
+           "\u0645\u06CC\u200C\u062E\u0648\u0627\u0647\u0645.pdf",                        // Persian, with a non-joiner
+           "\u0915\u094D\u200D\u0937.txt",                                                // Devanagari, half form
+           "\U0001F468\u200D\U0001F469\u200D\U0001F467.jpg",                              // a family
+           "\u2764\uFE0F\u200D\U0001F525.png",                                            // a heart on fire
+           "\U0001F3F4\U000E0067\U000E0062\U000E0073\U000E0063\U000E0074\U000E007F.svg",  // the flag of Scotland
+           "1\uFE0F\u20E3.png",                                                           // a keycap
+           "\u845B\U000E0101.txt",                                                        // a form of a kanji
+           "\u0600\u0661\u0662.txt",                                                      // the Arabic number sign
+           "\uE000 \U00010FFD.txt",                                                       // private use
+           "Bildschirmfoto 9.41\u202FPM.png",                                             // macOS writes such a space
+       })
+    CHECK_EQ(clean_filename(name), name);
+}
+
+static void names_are_composed() {
+  CHECK_EQ(clean_filename("U\u0308berblick.jpg"), "\u00DCberblick.jpg");  // as macOS sends it
+  CHECK_EQ(clean_filename("\u1112\u1161\u11AB.txt"), "\uD55C.txt");
+  CHECK_EQ(clean_filename("a\u0323\u0307"), clean_filename("a\u0307\u0323"));
+  CHECK_EQ(clean_filename("e\u200B\u0301"), "\u00E9");        // what was hidden between them is gone first
+  CHECK_EQ(clean_filename("\u212A\u200D\u00FC"), "K\u00FC");  // the kelvin sign becomes a K, which nothing joins
+}
+
 static void ill_formed_bytes_become_underscores() {
   CHECK_EQ(clean_filename("a\xFF"
                           "b\xC3"),
@@ -106,6 +142,29 @@ static void a_long_name_is_cut_on_a_character_boundary_and_keeps_its_extension()
   CHECK_EQ(clean_filename(std::string(250, 'x') + long_ending), std::string(250, 'x') + ".eeee");
 }
 
+static void a_long_name_is_cut_where_a_reader_sees_the_end_of_a_character() {
+  const std::string family = "\U0001F468\u200D\U0001F469\u200D\U0001F467";  // 18 bytes, one character
+  std::string families;
+  for (int i = 0; i < 20; ++i) families += family;
+  CHECK_EQ(clean_filename(families + ".jpg"), families.substr(0, 13 * 18) + ".jpg");
+  // one character of 300 bytes has no better place
+  std::string accents = "x";
+  for (int i = 0; i < 200; ++i) accents += "\u0323";
+  const std::string cut = clean_filename(accents + ".jpg");
+  CHECK(cut.size() <= limits::kFilenameBytes && cut.ends_with("\u0323.jpg"));
+  std::string persian;
+  for (int i = 0; i < 80; ++i) persian += "\u0645\u200C";
+  check_promise(clean_filename(persian + "\u0645.pdf"));
+}
+
+static void a_name_of_a_megabyte_costs_no_more_than_a_long_one() {
+  std::string accents;
+  for (int i = 0; i < 500000; ++i) accents += i % 2 == 0 ? "\u0323" : "\u0307";
+  const std::string name = clean_filename("a" + accents + ".jpeg");
+  check_promise(name);
+  CHECK(name.ends_with(".jpeg"));
+}
+
 static void a_name_cut_at_a_space_does_not_end_in_it() {
   CHECK_EQ(clean_filename(std::string(254, 'x') + " tail"), std::string(254, 'x'));
   CHECK_EQ(clean_filename(std::string(300, 'x') + ".jpg" + std::string(40, ' ')), std::string(251, 'x') + ".jpg");
@@ -126,6 +185,14 @@ static void whatever_comes_the_promise_holds() {
                                "\xEF\xBB\xBF",
                                "\xC2\x85",
                                "\xD8\x9C",
+                               "\u0308",
+                               "\u200D",
+                               "\uFE0F",
+                               "\U0001F3F4",
+                               "\U000E0067",
+                               "\u20E3",
+                               "\u212A",
+                               "\u1161",
                                ".jpg"};
   const auto below = [&random](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
   for (int round = 0; round < 4000; ++round) {
@@ -154,8 +221,13 @@ int main() {
       CASE(names_that_mean_a_folder_or_nothing_become_file),
       CASE(control_characters_vanish),
       CASE(characters_that_turn_the_reading_around_vanish),
+      CASE(what_leaves_no_trace_on_a_screen_vanishes),
+      CASE(what_a_script_or_an_emoji_is_spelled_with_stays),
+      CASE(names_are_composed),
       CASE(ill_formed_bytes_become_underscores),
       CASE(a_long_name_is_cut_on_a_character_boundary_and_keeps_its_extension),
+      CASE(a_long_name_is_cut_where_a_reader_sees_the_end_of_a_character),
+      CASE(a_name_of_a_megabyte_costs_no_more_than_a_long_one),
       CASE(a_name_cut_at_a_space_does_not_end_in_it),
       CASE(whatever_comes_the_promise_holds),
   };

@@ -111,6 +111,15 @@ static void an_unset_service_token_lets_nobody_in() {
     CHECK_EQ(who(identity(Mode::kHeader, "", ""), {.authorization = header}), kUnknown);
 }
 
+static void what_a_browser_adds_by_itself_is_ambient_and_a_bearer_token_is_not() {
+  CHECK(Identity::is_ambient({.cookie = "session=x"}));
+  CHECK(Identity::is_ambient({.remote_user = "alice"}));
+  CHECK(Identity::is_ambient({.authorization = "Basic YTpi", .remote_user = "a"}));
+  CHECK(Identity::is_ambient({.authorization = "Bearer "}));
+  CHECK(Identity::is_ambient({}));
+  CHECK(!Identity::is_ambient({.authorization = "bearer x", .cookie = "session=x"}));
+}
+
 static void only_the_service_speaks_for_a_user() {
   const std::string jwt = "Bearer " + token("alice");
   CHECK_EQ(who(identity(Mode::kJwt), {.authorization = jwt, .uploader_id = "bob"}), kMalformed);
@@ -150,6 +159,8 @@ int main() {
       CASE(an_unset_service_token_lets_nobody_in),
       CASE(only_the_service_speaks_for_a_user),
       CASE(the_application_lets_a_user_in_through_nginx_alone),
+      CASE(what_a_browser_adds_by_itself_is_ambient_and_a_bearer_token_is_not),
+      CASE(only_the_service_speaks_for_a_user),
   };
   return RUN_TESTS("identity", tests);
 }

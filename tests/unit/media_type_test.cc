@@ -40,12 +40,24 @@ static void whatever_may_hold_scripts_or_is_unknown_is_saved() {
   }
 }
 
+static void what_a_page_could_load_as_code_is_sent_as_text_or_bytes() {
+  for (const char* script :
+       {"application/javascript", "text/javascript", "application/x-javascript", "text/ecmascript", "text/jscript",
+        "text/livescript", "text/javascript1.5", "Text/JavaScript; x=y", "text/css"})
+    CHECK_EQ(sent_type(script), "text/plain");
+  CHECK_EQ(sent_type("application/wasm"), "application/octet-stream");
+  CHECK_EQ(sent_type("multipart/x-mixed-replace"), "application/octet-stream");
+  for (const char* other : {"image/png", "text/html", "image/svg+xml", "application/json", "application/pdf"})
+    CHECK_EQ(sent_type(other), other);
+}
+
 int main() {
   const CMUnitTest tests[] = {
       CASE(types_are_lower_cased_and_lose_their_parameters),
       CASE(what_is_no_type_is_octet_stream),
       CASE(pictures_sound_films_and_plain_text_are_shown),
       CASE(whatever_may_hold_scripts_or_is_unknown_is_saved),
+      CASE(what_a_page_could_load_as_code_is_sent_as_text_or_bytes),
   };
   return RUN_TESTS("media_type", tests);
 }

@@ -219,6 +219,15 @@ static void the_store_is_told_what_to_say_to_those_who_fetch_from_it() {
   CHECK_EQ(meta.cache_control, "public, max-age=60");
 }
 
+static void a_name_that_lies_about_the_bytes_gets_their_extension_before_the_key_is_made() {
+  World w;
+  w.sniffer.next_types = {"image/gif", "text/html"};
+  const auto made = CHECK_OK(w.file("x.js", "1").file("x.png", "2").take());
+  CHECK_EQ(made[0].filename, "x.js.gif");
+  CHECK(made[0].key.ends_with("/x.js.gif"));
+  CHECK_EQ(made[1].filename, "x.png.txt");
+}
+
 int main() {
   const CMUnitTest tests[] = {
       CASE(tickets_come_before_bytes_and_bytes_before_rows),
@@ -236,6 +245,7 @@ int main() {
       CASE(an_upload_that_outlived_its_ticket_gets_a_new_deletion),
       CASE(a_body_shorter_than_its_range_keeps_nothing),
       CASE(a_pattern_matches_a_whole_type_or_a_family),
+      CASE(a_name_that_lies_about_the_bytes_gets_their_extension_before_the_key_is_made),
       CASE(the_store_is_told_what_to_say_to_those_who_fetch_from_it),
   };
   return RUN_TESTS("upload", tests);
