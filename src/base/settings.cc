@@ -130,6 +130,11 @@ constexpr std::array kSettings{
     Setting{"MAX_REQUESTS", "10000", false, "", "A child is replaced after this many requests. 0: never."},
     Setting{"SHUTDOWN_TIMEOUT", "90", false, "",
             "Seconds that a request in flight may take after SIGTERM before it is cut."},
+    Setting{
+        "SANDBOX", "on", false, "",
+        "`on`: children give up capabilities, system calls that they never make, and writing outside of "
+        "UPLOAD_STORAGE_PATH and BODY_TEMP_PATH (Linux 5.19 and later). `off`: where a container's own rules forbid "
+        "it."},
     Setting{"ORPHAN_GRACE", "3600", false, "",
             "Seconds after which the bytes of an upload that never got its row are deleted. Must exceed the longest "
             "transfer to the store."},
