@@ -32,6 +32,8 @@ constexpr std::array kSettings{
     Setting{"MAX_REQUEST_SIZE", "", false, "",
             "Largest whole request, many files and multipart overhead; what nginx enforces. Default: 4 x "
             "MAX_UPLOAD_SIZE + 1M."},
+    Setting{"BODY_TIMEOUT", "60", false, "",
+            "Seconds, 1 to 3600, after which nginx cuts off a client that sends nothing more of its upload."},
     Setting{
         "ALLOWED_TYPES", "", false, "",
         "Accepted content types, separated by commas: `image/png`, `image/*`, or file endings such as `jpg`. What the "
