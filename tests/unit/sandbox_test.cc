@@ -1,4 +1,5 @@
-// sandbox_test.cc — what a process in the sandbox can still do, and what answers EPERM. Each case in a child of its own.
+// sandbox_test.cc — what a process in the sandbox can still do, and what answers EPERM. Each case in a child of its
+// own.
 #include "base/sandbox.h"
 
 #include <dlfcn.h>
@@ -50,7 +51,9 @@ int answer_of(const std::function<long()>& call) {
   return in_sandbox({}, [&] { return call() < 0 ? errno : 0; });
 }
 
-bool has_landlock() { return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, 1 /* version */) >= 2; }
+bool has_landlock() {
+  return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, 1 /* version */) >= 2;
+}
 
 std::string status_line(const char* name) {
   const UniqueFd fd = CHECK_OK(open_file("/proc/self/status", O_RDONLY));
@@ -131,11 +134,12 @@ void sockets_are_of_the_families_we_speak() {
 void signals_reach_ourselves_alone() {
   CHECK_EQ(answer_of([]() -> long { return ::kill(::getppid(), 0); }), EPERM);
   CHECK_EQ(answer_of([] { return ::syscall(SYS_tgkill, ::getppid(), ::getppid(), 0); }), EPERM);
-  CHECK_EQ(in_sandbox({}, [] {
-             ::signal(SIGABRT, SIG_DFL);
-             ::abort();
-             return 0;
-           }),
+  CHECK_EQ(in_sandbox({},
+                      [] {
+                        ::signal(SIGABRT, SIG_DFL);
+                        ::abort();
+                        return 0;
+                      }),
            128 + SIGABRT);
 }
 
@@ -163,10 +167,13 @@ void threads_and_libraries_still_work() {  // libcurl's resolver needs both
                         return seen;
                       }),
            0);
-  CHECK_EQ(in_sandbox({}, [] { return ::dlopen("libnss_files.so.2", RTLD_NOW) != nullptr ||
-                                              ::dlopen("libm.so.6", RTLD_NOW) != nullptr
-                                          ? 0
-                                          : 1; }),
+  CHECK_EQ(in_sandbox({},
+                      [] {
+                        return ::dlopen("libnss_files.so.2", RTLD_NOW) != nullptr ||
+                                       ::dlopen("libm.so.6", RTLD_NOW) != nullptr
+                                   ? 0
+                                   : 1;
+                      }),
            0);
 }
 
@@ -206,7 +213,8 @@ void capabilities_that_cannot_be_dropped_are_a_fault() {
   CHECK_EQ(under_a_filter({SYS_capset, SYS_landlock_create_ruleset}, true), 1);
 }
 
-// --- folders ----------------------------------------------------------------------------------------------------------
+// --- folders
+// ----------------------------------------------------------------------------------------------------------
 
 int write_to(const std::string& path) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT, 0600);
