@@ -120,11 +120,11 @@ constexpr std::uint64_t kHandled = kGranted | LANDLOCK_ACCESS_FS_MAKE_CHAR | LAN
                                    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
                                    LANDLOCK_ACCESS_FS_MAKE_SYM;
 
-// The folder, or the nearest one above it that is there.
+// The folder, or the nearest one above it that can be opened: where we may not enter, permissions keep us from writing.
 Result<UniqueFd> open_nearest(std::string path) {
   for (;;) {
     auto fd = open_file(path, O_PATH | O_DIRECTORY);
-    if (fd || fd.error().code != Errc::kNotFound || path.size() <= 1) return fd;
+    if (fd || path.size() <= 1) return fd;
     path.resize(std::max<std::size_t>(1, path.rfind('/')));
   }
 }

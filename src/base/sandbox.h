@@ -22,8 +22,8 @@ Status give_up_privileges();
 // 27 says why it is a list of refusals. REQUIRES: give_up_privileges().
 Status filter_system_calls();
 
-// From here on nothing is made, changed or removed outside of these folders; reading is not touched. A folder that is
-// not there counts by its nearest parent that is. False: this kernel cannot do it. REQUIRES: give_up_privileges().
+// From here on nothing is made, changed or removed outside of these folders; reading is not touched. A folder that
+// is not there counts by its nearest parent that is. False: this kernel cannot do it. REQUIRES: give_up_privileges().
 Result<bool> restrict_writes(std::span<const std::string> folders);
 
 // All of the above. What it gives is restrict_writes()'s answer.

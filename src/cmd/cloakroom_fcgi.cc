@@ -60,7 +60,8 @@ Status confine(const Config& config) {
   if (!config.sandbox) return Ok{};
   const std::vector<std::string> writable{config.storage_path, config.body_temp_path};
   TRY_ASSIGN(const bool folders, enter_sandbox(writable));
-  log(Level::kDebug, "sandbox.entered", {{"folders", folders ? "restricted" : "not restricted: no Landlock"}});
+  log(folders ? Level::kDebug : Level::kInfo, "sandbox.entered",
+      {{"folders", folders ? "restricted" : "not restricted: no Landlock"}});
   return Ok{};
 }
 

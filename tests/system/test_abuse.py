@@ -60,6 +60,16 @@ def framing():
     yield "HTTP/2 in words", head("GET", "/healthz").replace(b"HTTP/1.1", b"HTTP/2.0"), (505,)
     yield "an unknown method", head("STEAL", "/api/upload"), (405,)
     yield "a method in small letters", head("put", "/api/upload/a.txt", "Content-Length: 0"), (400,)
+    yield "a null byte in a path", head("GET", b"/api/files/a\0b/x"), (400,)
+    yield "a null byte in a name", head("PUT", b"/api/upload/a\0b", "Content-Length: 1") + b"x", (400,)
+    yield "a carriage return in a name", head("PUT", b"/api/upload/a\rb", "Content-Length: 1") + b"x", (400,)
+    yield "a line feed in a name", head("PUT", b"/api/upload/a\nb", "Content-Length: 1") + b"x", ()  # HTTP/0.9: no head
+    yield "a space in a name", head("PUT", "/api/upload/a b", "Content-Length: 1") + b"x", (400,)
+    yield "a fragment", head("GET", "/healthz#/../api/attachments"), (404,)
+    yield "another host's address", head("GET", "http://127.0.0.1:1/api/files/a/b"), (404,)  # never a proxy
+    yield "a tunnel", head("CONNECT", "127.0.0.1:22"), (400,)
+    yield "TRACE", head("TRACE", "/healthz"), (405,)
+    yield "a request, then no request", head("GET", "/healthz", close=False) + b"\0\r\n\r\n", (200, 400)
     yield "nothing but zeros", b"\0" * 2000, (400,)
     yield "TLS", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + b"\0" * 100, (400,)
 
