@@ -41,7 +41,7 @@ def small_disk(path, size="8m"):
 @pytest.mark.parametrize("auth", ["jwt", "none"])
 def test_a_full_disk_under_the_spooled_bodies_is_a_507(new_stack, world, auth):
     """nginx, not the worker, has no room for a body."""
-    settings = {"AUTH": "none", "JWT_SECRET": None} if auth == "none" else {}
+    settings = {"AUTH": "none", "JWT_SECRET": None} if auth == "none" else {"AUTH_REQUEST": "/not-used"}
     with small_disk(world.dir / f"spool-{auth}") as spool:
         stack = new_stack(BODY_TEMP_PATH=str(spool), **settings)
         try:
