@@ -104,7 +104,7 @@ void refuse_by_argument(Rules& rules) {
   rules.refuse_if("tgkill", {0, SCMP_CMP_NE, static_cast<scmp_datum_t>(::getpid()), 0});
   // keys typed into a terminal; being read by others of our user
   rules.refuse_if("ioctl", {1, SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, TIOCSTI});
-  rules.refuse_if("prctl", {0, SCMP_CMP_EQ, PR_SET_DUMPABLE, 0});
+  rules.refuse_if("prctl", {0, SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, PR_SET_DUMPABLE});
 }
 
 // --- folders

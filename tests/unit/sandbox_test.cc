@@ -104,6 +104,9 @@ void the_list_of_refusals_is_refused() {
   CHECK_EQ(answer_of([] { return ::syscall(SYS_process_vm_readv, ::getppid(), nullptr, 0, nullptr, 0, 0); }), EPERM);
   CHECK_EQ(answer_of([]() -> long { return ::setuid(1); }), EPERM);
   CHECK_EQ(answer_of([]() -> long { return ::prctl(PR_SET_DUMPABLE, 1); }), EPERM);
+  // the kernel looks at the lower half alone, so a filter of the whole register would be passed by
+  CHECK_EQ(answer_of([] { return ::syscall(SYS_prctl, (1UL << 40) | PR_SET_DUMPABLE, 1, 0, 0, 0); }), EPERM);
+  CHECK_EQ(answer_of([] { return ::syscall(SYS_socket, (1UL << 40) | AF_PACKET, SOCK_RAW, 0); }), EAFNOSUPPORT);
 }
 
 void no_new_namespace_by_clone() {
