@@ -103,8 +103,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
     if (config.visibility == "public") input.conditions.insert("open_files");
   }
   if (config.auth == "jwt") input.conditions.insert("ask_worker");
-  // an application that does not answer auth_request makes a 500, too
-  if (!input.conditions.contains("auth_request")) input.conditions.insert("own_faults");
+  if (config.auth != "jwt" && !input.conditions.contains("auth_request")) input.conditions.insert("asks_nobody");
   if (config.nginx_health_routes) input.conditions.insert("health");
   if (config.s3) {
     input.conditions.insert("s3");

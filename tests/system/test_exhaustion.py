@@ -36,20 +36,24 @@ def small_disk(path, size="8m"):
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can mount a small disk")
-@pytest.mark.parametrize("auth", ["jwt", "none"])
-def test_a_full_disk_under_the_spooled_bodies_is_a_507(new_stack, world, auth):
-    """nginx, not the worker, has no room for a body."""
-    settings = {"AUTH": "none", "JWT_SECRET": None} if auth == "none" else {"AUTH_REQUEST": "/not-used"}
+@pytest.mark.parametrize("auth, status, name", [("jwt", 507, "disk_full"), ("none", 507, "disk_full"),
+                                                ("header", 503, "unavailable")])
+def test_a_full_disk_under_the_spooled_bodies_is_told(new_stack, world, auth, status, name):
+    """nginx, not the worker, has no room for a body. It cannot be told from an application that does not answer."""
+    application = "location = /who { client_max_body_size 0; add_header X-Remote-User alice always; return 204; }"
+    settings = {"jwt": {"AUTH_REQUEST": "/not-used"}, "none": {"AUTH": "none", "JWT_SECRET": None},
+                "header": {"AUTH": "header", "JWT_SECRET": None, "AUTH_REQUEST": "/who",
+                           "stack": {"server": application}}}[auth]
     with small_disk(world.dir / f"spool-{auth}") as spool:
         stack = new_stack(BODY_TEMP_PATH=str(spool), **settings)
         try:
             before, pids = stack.snapshot(), stack.worker_children()
             body, kind = form([("a.bin", b"x" * 12 * MIB)])
             for _ in range(2):
-                assert_problem(stack.put(b"x" * 12 * MIB), 507, "disk_full")
+                assert_problem(stack.put(b"x" * 12 * MIB), status, name)
                 answer = stack.call("POST", "/api/upload", headers={"Content-Type": kind}, body=body)
-                assert_problem(answer, 507, "disk_full")
-            assert_problem(stack.put(iter([b"x" * MIB] * 12)), 507, "disk_full")
+                assert_problem(answer, status, name)
+            assert_problem(stack.put(iter([b"x" * MIB] * 12)), status, name)
             stack.assert_nothing_kept(before)
             wait_until(lambda: not [p for p in spool.rglob("*") if p.is_file()], 5, "the spooled bodies are gone")
             assert stack.put(b"x" * 3 * MIB).status == 201 and stack.worker_children() == pids
