@@ -40,10 +40,13 @@ def small_disk(path, size="8m"):
                                                 ("header", 503, "unavailable")])
 def test_a_full_disk_under_the_spooled_bodies_is_told(new_stack, world, auth, status, name):
     """nginx, not the worker, has no room for a body. It cannot be told from an application that does not answer."""
-    application = "location = /who { client_max_body_size 0; add_header X-Remote-User alice always; return 204; }"
+    application = world.dir / "always-alice.sock"
+    http = f"server {{ listen unix:{application}; location / {{ add_header X-Remote-User alice; return 204; }} }}"
+    server = f"""location = /who {{ internal; proxy_pass http://unix:{application}:/; proxy_pass_request_body off;
+      proxy_set_header Content-Length ""; client_max_body_size 0; }}"""
     settings = {"jwt": {"AUTH_REQUEST": "/not-used"}, "none": {"AUTH": "none", "JWT_SECRET": None},
                 "header": {"AUTH": "header", "JWT_SECRET": None, "AUTH_REQUEST": "/who",
-                           "stack": {"server": application}}}[auth]
+                           "stack": {"server": server, "http": http}}}[auth]
     with small_disk(world.dir / f"spool-{auth}") as spool:
         stack = new_stack(BODY_TEMP_PATH=str(spool), **settings)
         try:
