@@ -303,7 +303,9 @@ Result<Config> read_config(const EnvLookup& env) {
   c.workers = static_cast<std::uint32_t>(in.number("WORKERS", 1, 256));
   c.max_requests = static_cast<std::uint32_t>(in.number("MAX_REQUESTS", 0, 1000000000));
   c.shutdown_timeout = std::chrono::seconds(in.number("SHUTDOWN_TIMEOUT", 1, 3600));
+  c.body_timeout = std::chrono::seconds(in.number("BODY_TIMEOUT", 1, 3600));
   c.orphan_grace = std::chrono::seconds(in.number("ORPHAN_GRACE", 60, 604800));
+  c.sandbox = in.one_of("SANDBOX", "on off") == "on";
   c.log_level = in.one_of("LOG_LEVEL", "error warning info debug");
   c.socket = path_setting(in, "FASTCGI_SOCKET", in.text("FASTCGI_SOCKET"));
   c.nginx_cache_path = path_setting(in, "NGINX_CACHE_PATH", in.text("NGINX_CACHE_PATH"));

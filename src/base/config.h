@@ -81,7 +81,8 @@ struct Config {
   std::chrono::seconds link_expires{}, link_max_expires{};
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;
-  std::chrono::seconds shutdown_timeout{}, orphan_grace{};
+  std::chrono::seconds shutdown_timeout{}, orphan_grace{}, body_timeout{};
+  bool sandbox = true;
   std::string log_level;
   std::string socket, nginx_cache_path, nginx_error_log;
   bool nginx_health_routes = true;

@@ -20,6 +20,7 @@ Error errno_error(std::string_view operation, std::string_view subject, int numb
       strerror_r(number, text.data(), text.size()));
   Errc code = Errc::kInternal;
   if (number == ENOSPC || number == EDQUOT) code = Errc::kDiskFull;
+  if (number == EMFILE || number == ENFILE || number == ENOMEM) code = Errc::kUnavailable;
   if (number == ENOENT) code = Errc::kNotFound;
   return Error{code, std::move(detail), {}, number == EINTR || number == EAGAIN};
 }

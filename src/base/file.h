@@ -1,7 +1,7 @@
 // file.h — ranges of open files, and the durable small steps every writer to disk is made of.
 //
-// Errors   errno is translated by errno_error() alone: ENOSPC and EDQUOT are kDiskFull, ENOENT is kNotFound, the rest
-// kInternal.
+// Errors   errno is translated by errno_error() alone: ENOSPC and EDQUOT are kDiskFull, EMFILE, ENFILE and ENOMEM
+//          kUnavailable, ENOENT is kNotFound, the rest kInternal.
 #pragma once
 
 #include <cstddef>

@@ -30,6 +30,7 @@ enum class Errc {
   kStoreAway,  // the object store was not asked: it would not answer now
   kDatabase,   // PostgreSQL is away
   kDiskFull,
+  kUnavailable,  // this process has no descriptor or memory left for it now
   kInternal,
 };
 

@@ -32,6 +32,8 @@ constexpr std::array kSettings{
     Setting{"MAX_REQUEST_SIZE", "", false, "",
             "Largest whole request, many files and multipart overhead; what nginx enforces. Default: 4 x "
             "MAX_UPLOAD_SIZE + 1M."},
+    Setting{"BODY_TIMEOUT", "60", false, "",
+            "Seconds, 1 to 3600, after which nginx cuts off a client that sends nothing more of its upload."},
     Setting{
         "ALLOWED_TYPES", "", false, "",
         "Accepted content types, separated by commas: `image/png`, `image/*`, or file endings such as `jpg`. What the "
@@ -157,6 +159,11 @@ constexpr std::array kSettings{
     Setting{"MAX_REQUESTS", "10000", false, "", "A child is replaced after this many requests. 0: never."},
     Setting{"SHUTDOWN_TIMEOUT", "90", false, "",
             "Seconds that a request in flight may take after SIGTERM before it is cut."},
+    Setting{
+        "SANDBOX", "on", false, "",
+        "`on`: children give up capabilities, system calls that they never make, and writing outside of "
+        "UPLOAD_STORAGE_PATH and BODY_TEMP_PATH (Linux 5.19 and later). `off`: where a container's own rules forbid "
+        "it."},
     Setting{"ORPHAN_GRACE", "3600", false, "",
             "Seconds after which the bytes of an upload that never got its row are deleted. Must exceed the longest "
             "transfer to the store."},

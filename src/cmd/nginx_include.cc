@@ -118,6 +118,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
                   {"STORAGE_PATH", config.storage_path},
                   {"BODY_TEMP_PATH", config.body_temp_path},
                   {"MAX_REQUEST_SIZE", std::to_string(config.max_request_bytes)},
+                  {"BODY_TIMEOUT", std::to_string(config.body_timeout.count())},
                   {"SPOOL_SIZE", std::to_string(config.max_upload_bytes + (1 << 20))},
                   {"CACHE_PATH", config.nginx_cache_path},
                   {"SLICE_BYTES", std::to_string(kSliceBytes)},
@@ -159,6 +160,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
   }
   if (config.auth == "jwt") input.conditions.insert("ask_worker");
   if (!config.cors_origins.empty()) input.conditions.insert("cors");
+  if (config.auth != "jwt" && !input.conditions.contains("auth_request")) input.conditions.insert("asks_nobody");
   if (config.nginx_health_routes) input.conditions.insert("health");
   if (config.s3) {
     input.conditions.insert("s3");

@@ -28,6 +28,7 @@ Status open_spooled(std::string_view name, const BodyRules& rules, Body& body) {
   }
   body.path = name;
   auto fd = open_file(body.path, O_RDONLY | O_NOFOLLOW);
+  if (!fd && fd.error().code == Errc::kUnavailable) return fd.error();
   if (!fd) return Error{Errc::kInternal, fd.error().detail + "; does the worker run as nginx's user?"};
   body.fd = *std::move(fd);
   struct stat info {};

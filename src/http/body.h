@@ -5,7 +5,7 @@
 // Errors   kInvalid   the body is shorter or longer than Content-Length says (a cut upload)
 //          kLengthRequired  no Content-Length with a body from standard input: a cut could not be seen
 //          kTooLarge  more than the limit
-//          kDiskFull, kInternal
+//          kDiskFull, kUnavailable, kInternal
 #pragma once
 
 #include <string>

@@ -1,8 +1,15 @@
 // fcgi.cc — the few calls of libfcgi that a prefork worker needs.
 #include "http/fcgi.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <ctime>
 #include <limits>
+#include <utility>
+
+#include "base/log.h"
 
 namespace cloakroom {
 
@@ -13,14 +20,31 @@ Status fcgi_start() {
 
 FcgiExchange::FcgiExchange(int listen_fd) {
   if (FCGX_InitRequest(&request_, listen_fd, FCGI_FAIL_ACCEPT_ON_INTR) != 0) BUG("FCGX_InitRequest failed");
+  keep_reserve();
 }
 
 FcgiExchange::~FcgiExchange() {
   FCGX_Free(&request_, 1);
 }
 
+void FcgiExchange::keep_reserve() {
+  if (!reserve_) reserve_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
 bool FcgiExchange::accept() {
-  return FCGX_Accept_r(&request_) >= 0;
+  int taken = FCGX_Accept_r(&request_);  // 0, or a negative errno
+  if (taken != -EMFILE && taken != -ENFILE) {
+    if (taken >= 0) short_of_descriptors_ = false;
+    return taken >= 0;
+  }
+  if (!std::exchange(short_of_descriptors_, true)) log(Level::kError, "descriptors.exhausted", {{"errno", -taken}});
+  reserve_.reset();
+  taken = FCGX_Accept_r(&request_);
+  if (taken >= 0) return true;
+  keep_reserve();
+  constexpr timespec kPause{0, 20'000'000};  // whoever waits for the descriptor is woken at once, again and again
+  ::nanosleep(&kPause, nullptr);
+  return false;
 }
 
 // Whether the front end's last byte was read. Where there is a body on its way nobody waits for it.
@@ -39,6 +63,7 @@ bool FcgiExchange::input_is_read() {
 void FcgiExchange::finish() {
   if (input_is_read()) FCGX_Detach(&request_);
   FCGX_Finish_r(&request_);
+  keep_reserve();
   input_ended_ = false;
 }
 

@@ -3,6 +3,7 @@
 
 #include <fcgiapp.h>
 
+#include "base/handle.h"
 #include "http/exchange.h"
 
 namespace cloakroom {
@@ -17,7 +18,8 @@ class FcgiExchange final : public Exchange {
   FcgiExchange(const FcgiExchange&) = delete;
   FcgiExchange& operator=(const FcgiExchange&) = delete;
 
-  // Takes the next connection from the (non-blocking) descriptor. False when another child was quicker.
+  // Takes the next connection from the (non-blocking) descriptor. False when another child was quicker. A process with
+  // no descriptor left takes it on one kept in reserve, so that the caller hears of it instead of waiting.
   bool accept();
   void finish();
 
@@ -27,7 +29,10 @@ class FcgiExchange final : public Exchange {
 
  private:
   bool input_is_read();
+  void keep_reserve();
 
+  UniqueFd reserve_;
+  bool short_of_descriptors_ = false;  // already logged
   bool input_ended_ = false;
   FCGX_Request request_{};
 };

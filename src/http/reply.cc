@@ -39,6 +39,8 @@ constexpr std::array kTable{
         "The file store does not answer at the moment. Nothing was changed; try again soon."},
     Row{Errc::kDatabase, 503, "database", "Service Unavailable", "The database does not answer. Try again soon."},
     Row{Errc::kDiskFull, 507, "disk_full", "Insufficient Storage", "There is no room left. Nothing was kept."},
+    Row{Errc::kUnavailable, 503, "unavailable", "Service Unavailable",
+        "The service is overloaded. Nothing was changed; try again soon."},
     Row{Errc::kInternal, 500, "internal", "Internal Server Error",
         "Something went wrong here. The log has the details."},
 };
@@ -107,7 +109,8 @@ Response problem(const Error& error, std::string_view request_id) {
   r.error_detail = error.detail;
   r.add("Content-Type", "application/problem+json").add("Cache-Control", "no-store");
   if (error.code == Errc::kUnauthenticated) r.add("WWW-Authenticate", "Bearer");
-  if (error.code == Errc::kDatabase || error.code == Errc::kStore || error.code == Errc::kStoreAway)
+  if (error.code == Errc::kDatabase || error.code == Errc::kStore || error.code == Errc::kStoreAway ||
+      error.code == Errc::kUnavailable)
     r.add("Retry-After", "2");
   return r;
 }

@@ -18,6 +18,18 @@ Result<std::string> field_value(const Body& body, const Part& part) {
   return value;
 }
 
+// None when it is not given or empty. One that cannot be read is not "none": the file would be in no dialog.
+Result<std::optional<std::string>> dialog_of(std::string_view query) {
+  for (QueryItem& item : query_items(query)) {
+    if (item.name != "dialog_id") continue;
+    if (!item.value || (!item.value->empty() && !is_foreign_id(*item.value)))
+      return refuse(Errc::kInvalid, "dialog_id is not a usable id.");
+    if (item.value->empty()) return std::optional<std::string>();
+    return std::move(item.value);
+  }
+  return std::optional<std::string>();
+}
+
 Result<Response> take(App& app, const UploadRequest& upload, bool as_list) {
   TRY_ASSIGN(const std::vector<Attachment> made, app.uploads.take(upload));
   if (as_list) return json_response(201, attachments_text(app, made));
@@ -58,10 +70,7 @@ Result<Response> put_upload(App& app, const Context& context) {
   Body body;
   TRY(open_body(context.request, app.options.bodies, body));
   UploadRequest upload{.caller = context.caller, .dialog_id = {}, .files = {}};
-  if (auto dialog = query_value(context.request.query, "dialog_id"); dialog && !dialog->empty()) {
-    if (!is_foreign_id(*dialog)) return refuse(Errc::kInvalid, "dialog_id is not a usable id.");
-    upload.dialog_id = std::move(dialog);
-  }
+  TRY_ASSIGN(upload.dialog_id, dialog_of(context.request.query));
   upload.files.push_back({context.params[0], body.range});
   return take(app, upload, false);
 }

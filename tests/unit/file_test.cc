@@ -24,6 +24,7 @@ static void an_error_number_becomes_a_code_and_a_sentence() {
   CHECK_EQ(absent.say, "");  // nothing of the host for the client
   CHECK_EQ(errno_error("write", "f", ENOSPC).code, Errc::kDiskFull);
   CHECK_EQ(errno_error("write", "f", EDQUOT).code, Errc::kDiskFull);
+  for (const int number : {EMFILE, ENFILE, ENOMEM}) CHECK_EQ(errno_error("open", "f", number).code, Errc::kUnavailable);
   CHECK_EQ(errno_error("write", "f", EIO).code, Errc::kInternal);
   CHECK(errno_error("read", "f", EINTR).retryable && !errno_error("read", "f", EIO).retryable);
 }
