@@ -33,7 +33,7 @@ def asking(new_stack, application):
 
 
 def call(stack, method, path, sid=None, headers=None, body=None):
-    cookie = {"Cookie": f"sid={sid}"} if sid else {}
+    cookie = {"Cookie": f"sid={sid}", "Origin": stack.url} if sid else {}
     return stack.call(method, path, None, {**cookie, **(headers or {})}, body)
 
 
