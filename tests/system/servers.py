@@ -75,8 +75,12 @@ class TlsFront:
         self.url, self.ca, self.other_ca = (told[f"S3_TLS_{word}"] for word in ("ENDPOINT", "CA_FILE", "OTHER_CA_FILE"))
 
     def asked(self):
-        """(method, path, host, payload hash) of each request."""
+        """(method, path, host, payload hash) of each request; nginx logs it a moment after the answer is sent."""
         return [tuple(line.split(" ")) for line in (self.folder / "log/access").read_text().splitlines()]
+
+    def asked_for(self, key, method):
+        """(host, payload hash) of each request for that object."""
+        return [(host, hashed) for done, path, host, hashed in self.asked() if done == method and path.endswith("/" + key)]
 
     def close(self):
         run_script("tls-front", "stop", self.folder)
