@@ -29,6 +29,13 @@ std::string_view cookie_of(std::string_view cookies, std::string_view name) {
   return {};
 }
 
+// nginx asks the application about one file: whatever else the address may mean to us is not granted.
+std::optional<Uuid> granted_to(const Evidence& evidence) {
+  if (evidence.app_access != "granted") return std::nullopt;
+  const auto id = parse_uuid(evidence.app_access_id);
+  return id ? std::optional(*id) : std::nullopt;
+}
+
 }  // namespace
 
 Result<Caller> Identity::user(const Evidence& evidence, std::string_view bearer, TimePoint now) const {
@@ -37,7 +44,7 @@ Result<Caller> Identity::user(const Evidence& evidence, std::string_view bearer,
       return Caller{Caller::Kind::kUser, "anonymous"};
     case IdentityOptions::Mode::kHeader:
       if (!is_foreign_id(evidence.remote_user)) return Error{Errc::kUnauthenticated, "no REMOTE_USER"};
-      return Caller{Caller::Kind::kUser, std::string(evidence.remote_user)};
+      return Caller{Caller::Kind::kUser, std::string(evidence.remote_user), granted_to(evidence)};
     case IdentityOptions::Mode::kJwt:
       break;
   }

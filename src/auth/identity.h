@@ -18,6 +18,8 @@ struct Evidence {
   std::string_view cookie = {};         // Cookie
   std::string_view remote_user = {};    // REMOTE_USER, set by nginx
   std::string_view uploader_id = {};    // X-Uploader-Id: the user for whom the service acts
+  std::string_view app_access = {};     // CLOAKROOM_ACCESS, set by nginx: "granted" when the application said so
+  std::string_view app_access_id = {};  // CLOAKROOM_ACCESS_ID, set by nginx: the file it was asked about
 };
 
 struct IdentityOptions {
@@ -34,6 +36,8 @@ class Identity {
       : options_(std::move(options)), jwt_(std::move(jwt)) {}
 
   Result<Caller> who(const Evidence& evidence, TimePoint now) const;
+  // Whether somebody without nginx's word can say who he is: needed where nginx lets links pass unasked.
+  bool knows_users_by_token() const { return options_.mode == IdentityOptions::Mode::kJwt; }
 
  private:
   Result<Caller> user(const Evidence& evidence, std::string_view bearer, TimePoint now) const;

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "base/config_access.h"
 #include "base/config_credentials.h"
 #include "base/config_public.h"
 #include "base/config_reader.h"
@@ -23,6 +24,7 @@ namespace {
 constexpr std::uint64_t kMostS3Bytes = 5000ULL << 30;  // 1000 parts, as any store takes, of 5 GiB
 constexpr std::uint64_t kMostPartBytes = 5ULL << 30;
 constexpr std::uint64_t kLeastPartBytes = 5ULL << 20;  // of a multipart upload
+constexpr std::uint64_t kLongestLink = 31536000;       // a year
 constexpr std::string_view kS3Providers = "aws minio r2 b2 ceph garage seaweedfs spaces wasabi swift other";
 constexpr int kMostPrefixSegments = 8;  // the router splits a path into 12, and the longest pattern has 3
 
@@ -195,6 +197,13 @@ void read_identity(Reader& in, Config& config) {
   if (!config.auth_basic_file.empty()) {
     config.auth_basic_file = path_setting(in, "AUTH_BASIC_FILE", config.auth_basic_file);
   }
+  config.auth_request_url = in.text("AUTH_REQUEST_URL");
+  config.auth_request_cache = std::chrono::seconds(in.number("AUTH_REQUEST_CACHE", 0, 3600));
+  config.link_secret = in.text("LINK_SECRET");
+  config.link_secret_previous = in.text("LINK_SECRET_PREVIOUS");
+  config.link_expires = std::chrono::seconds(in.number("LINK_EXPIRES", 1, kLongestLink));
+  config.link_max_expires = std::chrono::seconds(in.number("LINK_MAX_EXPIRES", 1, kLongestLink));
+  for (const SettingProblem& found : access_problems(config)) in.problem(found.name, found.what);
 }
 
 }  // namespace

@@ -66,6 +66,10 @@ struct Config {
   std::string jwt_secret, jwt_public_key, jwt_cookie, jwt_user_claim, jwt_issuer, jwt_audience;
   std::string service_token;
   std::string auth_request, auth_basic_file;
+  std::string auth_request_url;
+  std::chrono::seconds auth_request_cache{};  // 0 = off
+  std::string link_secret, link_secret_previous;
+  std::chrono::seconds link_expires{}, link_max_expires{};
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;
   std::chrono::seconds shutdown_timeout{}, orphan_grace{};

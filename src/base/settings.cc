@@ -123,8 +123,23 @@ constexpr std::array kSettings{
             "Bearer token of the application's own server, 16 bytes or more. Empty: no such access."},
     Setting{"AUTH_REQUEST", "", false, "",
             "With AUTH=header: nginx location that identifies the user by auth_request and answers X-Remote-User."},
+    Setting{
+        "AUTH_REQUEST_URL", "", false, "",
+        "The same as an address of the application that nginx asks itself, such as "
+        "`http://127.0.0.1:3000/cloakroom/access` or `http://unix:/run/app.sock:/access`. Instead of AUTH_REQUEST."},
+    Setting{
+        "AUTH_REQUEST_CACHE", "0", false, "",
+        "Seconds for which nginx keeps a yes of AUTH_REQUEST_URL, by cookies, Authorization, method and address, at "
+        "most 3600. 0: it asks each time."},
     Setting{"AUTH_BASIC_FILE", "", false, "",
-            "With AUTH=header and no AUTH_REQUEST: password file for nginx's basic auth (htpasswd)."},
+            "With AUTH=header and neither of these: password file for nginx's basic auth (htpasswd)."},
+    Setting{"LINK_SECRET", "", true, "",
+            "Signs links to single files, 16 bytes or more (32 advised). Empty: no links. Changing it ends all links, "
+            "unless the old one becomes LINK_SECRET_PREVIOUS."},
+    Setting{"LINK_SECRET_PREVIOUS", "", true, "",
+            "Links signed with this one still hold. For a change of LINK_SECRET."},
+    Setting{"LINK_EXPIRES", "3600", false, "", "Life of a link for which nobody named another, in seconds."},
+    Setting{"LINK_MAX_EXPIRES", "604800", false, "", "Longest life of a link, in seconds, at most a year."},
     Setting{"ROUTE_PREFIX", "/api", false, "", "Path before all routes but /healthz and /readyz."},
     Setting{"WORKERS", "4", false, "", "Child processes, 1 to 256."},
     Setting{"MAX_REQUESTS", "10000", false, "", "A child is replaced after this many requests. 0: never."},

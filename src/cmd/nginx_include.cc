@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -35,6 +36,21 @@ Endpoint split_endpoint(const std::string& url) {
   e.name = url.substr(host, colon == std::string::npos ? colon : colon - host);
   e.port = colon == std::string::npos ? (e.scheme == "https" ? "443" : "80") : url.substr(colon + 1);
   return e;
+}
+
+// nginx's names of variables have no hyphen.
+std::string variable_word(std::string instance) {
+  std::replace(instance.begin(), instance.end(), '-', '_');
+  return instance;
+}
+
+std::string regex_escape(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '.' || c == '+') out += '\\';
+    out += c;
+  }
+  return out;
 }
 
 Result<std::string> substitute(std::string line, const std::map<std::string, std::string>& values) {
@@ -87,19 +103,35 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
                   {"CACHE_SIZE", std::to_string(config.nginx_cache_bytes)},
                   {"ERROR_LOG", config.nginx_error_log},
                   {"AUTH_REQUEST", config.auth_request},
+                  {"AUTH_REQUEST_URL", config.auth_request_url},
+                  {"AUTH_REQUEST_CACHE", std::to_string(config.auth_request_cache.count())},
+                  {"AT", "@"},
+                  {"WORD", variable_word(config.instance)},
+                  {"PREFIX_REGEX", regex_escape(config.route_prefix)},
                   {"REMOTE_USER", "\"\""}};
   if (config.auth == "header") {
-    const bool asks = !config.auth_request.empty();
+    const bool asks_url = !config.auth_request_url.empty();
+    const bool asks = asks_url || !config.auth_request.empty();
     // nginx fills $remote_user from whatever a client writes, unless something checks the password
     if (asks == !config.auth_basic_file.empty()) {
-      return Error{Errc::kInvalid,
-                   "AUTH=header needs either AUTH_REQUEST or AUTH_BASIC_FILE, or anybody could be anybody"};
+      return Error{
+          Errc::kInvalid,
+          "AUTH=header needs either AUTH_REQUEST_URL, AUTH_REQUEST or AUTH_BASIC_FILE, or anybody could be anybody"};
     }
     input.values["AUTH_BASIC_FILE"] = config.auth_basic_file;
     if (!asks) input.conditions.insert("auth_basic");
     input.values["REMOTE_USER"] = asks ? "$cloakroom_user" : "$remote_user";
     if (asks) input.conditions.insert("auth_request");
-    if (config.visibility == "public") input.conditions.insert("open_files");
+    if (config.visibility == "public") {
+      input.conditions.insert("open_files");
+    } else if (!config.link_secret.empty()) {
+      input.conditions.insert("ask_links");
+    }
+    if (asks_url) {
+      input.values["AUTH_REQUEST"] = "/_cloakroom/" + config.instance + "/who";
+      input.conditions.insert("ask_application");
+      if (config.auth_request_cache.count() > 0) input.conditions.insert("ask_cache");
+    }
   }
   if (config.auth == "jwt") input.conditions.insert("ask_worker");
   if (config.nginx_health_routes) input.conditions.insert("health");
@@ -116,6 +148,9 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
     input.values["S3_NAME"] = name;
     input.values["S3_ADDRESS"] = name + ":" + endpoint.port;
     TRY_ASSIGN(input.parts["s3"], read_text(template_folder + "/s3.inc.in"));
+  }
+  for (const char* part : {"params", "identity", "who-cache"}) {
+    TRY_ASSIGN(input.parts[part], read_text(template_folder + "/" + part + ".inc.in"));
   }
   TRY_ASSIGN(input.parts["problem"], read_text(template_folder + "/problem.inc.in"));
   TRY_ASSIGN(const std::string http, read_text(template_folder + "/http.conf.in"));

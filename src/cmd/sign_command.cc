@@ -1,8 +1,10 @@
-// sign_command.cc — `cloakroom sign`: one presigned URL, made by hand.
+// sign_command.cc — `cloakroom sign`: one presigned URL, or one signed link, made by hand.
 #include <iostream>
 
+#include "auth/link_token.h"
 #include "base/encode.h"
 #include "base/id.h"
+#include "base/ip_address.h"
 #include "base/json.h"
 #include "cmd/commands.h"
 #include "cmd/wiring.h"
@@ -15,20 +17,32 @@ namespace {
 struct Options {
   std::string id, filename, endpoint = "public";
   std::uint32_t expires_seconds = 0;  // 0: PRESIGN_EXPIRES
-  bool download = false, json = false;
+  bool download = false, json = false, link = false;
+  std::string user_id, ip;  // to whom a link is bound
 };
 
-void print(const Options& options, const std::string& url, std::chrono::seconds expires) {
+struct Made {
+  std::string url, token;
+  TimePoint expires;
+};
+
+void print(const Options& options, const Made& made) {
   if (!options.json) {
-    std::cout << url << "\n";
+    std::cout << made.url << "\n";
     return;
   }
   Json out(json_object());
   json_object_set_new(out.get(), "id", json_text(options.id).release());
   json_object_set_new(out.get(), "method", json_string("GET"));
-  json_object_set_new(out.get(), "url", json_text(url).release());
-  json_object_set_new(out.get(), "expires_at", json_text(iso8601_ms(system_now() + expires)).release());
+  json_object_set_new(out.get(), "url", json_text(made.url).release());
+  if (options.link) json_object_set_new(out.get(), "token", json_text(made.token).release());
+  json_object_set_new(out.get(), "expires_at", json_text(iso8601_ms(made.expires)).release());
   std::cout << dump_json(out) << "\n";
+}
+
+int usage(const std::string& what) {
+  std::cerr << "cloakroom: " << what << "\n";
+  return kExitUsage;
 }
 
 // Temporary credentials may have made it shorter than wished.
@@ -41,12 +55,40 @@ std::chrono::seconds life_of(std::string_view url) {
   return std::chrono::seconds(seconds ? *seconds : 0);
 }
 
+std::string stable_path(const Config& config, const Attachment& a) {
+  return config.route_prefix + "/files/" + to_string(a.id) + "/" + percent_encode(a.filename);
+}
+
+int sign_link(const Options& options, const Config& config, const Attachment& a) {
+  if (config.link_secret.empty() || config.visibility == "public") {
+    std::cerr << "cloakroom: there are no links: LINK_SECRET is not set, or VISIBILITY is public\n";
+    return kExitConfig;
+  }
+  const auto life = options.expires_seconds == 0 ? config.link_expires : std::chrono::seconds(options.expires_seconds);
+  if (life > config.link_max_expires) return usage("--expires is longer than LINK_MAX_EXPIRES");
+  LinkClaims claims{.id = a.id, .expires = TimePoint(unix_seconds(system_now() + life)), .user_id = options.user_id};
+  if (!claims.user_id.empty() && config.auth != "jwt") return usage("--user needs AUTH=jwt");
+  if (!claims.user_id.empty() && !is_foreign_id(claims.user_id)) return usage("--user is not a usable id");
+  if (!options.ip.empty()) {
+    auto ip = canonical_ip(options.ip);
+    if (!ip) return usage("'" + options.ip + "' is not an IP address");
+    claims.ip = *std::move(ip);
+  }
+  const std::string token = LinkTokens({config.link_secret}).sign(claims);
+  const std::string url = stable_path(config, a) + "?link=" + token + (options.download ? "&download=1" : "");
+  print(options, {url, token, claims.expires});
+  return kExitDone;
+}
+
 int sign(const Options& options) {
   const auto id = parse_uuid(options.id);
   if (!id) {
     std::cerr << "cloakroom: '" << options.id << "' is not an attachment id\n";
     return kExitUsage;
   }
+  constexpr std::uint32_t kLongestPresign = 604800;
+  if (!options.link && options.expires_seconds > kLongestPresign)
+    return usage("--expires: a presigned URL lives 604800 seconds at most");
   const auto config = settings_or_complain();
   if (!config) return kExitConfig;
   Database database(database_options(*config, "cloakroom"));
@@ -58,9 +100,14 @@ int sign(const Options& options) {
     return kExitProblems;
   }
   const Attachment& a = (*found)->attachment;
+  if (a.status == AttachmentStatus::kQuarantined) {
+    std::cerr << "cloakroom: the file is in quarantine\n";
+    return kExitProblems;
+  }
+  if (options.link) return sign_link(options, *config, a);
   if (a.store != StoreKind::kS3) {
     std::cerr << "cloakroom: the file lies on local disk, which has no presigned URLs; whoever may read it gets it at\n"
-              << config->route_prefix << "/files/" << options.id << "/" << percent_encode(a.filename) << "\n";
+              << stable_path(*config, a) << "\n--link makes a signed link to it\n";
     return kExitProblems;
   }
   const SystemClock clock;
@@ -82,7 +129,7 @@ int sign(const Options& options) {
                                               .content_type = headers.content_type,
                                               .for_browser = options.endpoint == "public"});
   if (!url) return complain(url.error());
-  print(options, *url, life_of(*url));
+  print(options, {*url, {}, system_now() + life_of(*url)});
   return kExitDone;
 }
 
@@ -90,17 +137,22 @@ int sign(const Options& options) {
 
 void add_sign(CLI::App& cli, Command& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command =
-      cli.add_subcommand("sign", "print a presigned URL of a file in S3; whoever has it can read the file");
+  CLI::App* command = cli.add_subcommand(
+      "sign", "print a presigned URL of a file in S3, or a signed link; who has it can read the file");
   command->add_option("id", options->id, "id of the attachment")->required();
-  command->add_option("--expires", options->expires_seconds, "life in seconds; default: PRESIGN_EXPIRES")
-      ->check(CLI::Range(1, 604800));
+  command
+      ->add_option("--expires", options->expires_seconds, "life in seconds; default: PRESIGN_EXPIRES or LINK_EXPIRES")
+      ->check(CLI::Range(1, 31536000));
   command->add_flag("--download", options->download, "saved by the browser, never shown");
-  command->add_option("--filename", options->filename, "name to save it under instead of its own");
-  command->add_option("--endpoint", options->endpoint, "S3_PUBLIC_ENDPOINT or S3_ENDPOINT")
-      ->check(CLI::IsMember({"public", "internal"}))
-      ->capture_default_str();
-  command->add_flag("--json", options->json, "id, method, url and expires_at as JSON");
+  CLI::Option* name = command->add_option("--filename", options->filename, "name to save it under instead of its own");
+  CLI::Option* endpoint = command->add_option("--endpoint", options->endpoint, "S3_PUBLIC_ENDPOINT or S3_ENDPOINT")
+                              ->check(CLI::IsMember({"public", "internal"}))
+                              ->capture_default_str();
+  CLI::Option* link = command->add_flag("--link", options->link, "a signed link, good for any store, instead");
+  link->excludes(name)->excludes(endpoint);
+  command->add_option("--user", options->user_id, "with --link: for this user alone")->needs(link);
+  command->add_option("--ip", options->ip, "with --link: from this address alone")->needs(link);
+  command->add_flag("--json", options->json, "id, method, url, expires_at (and token) as JSON");
   command->callback([options, &chosen] { chosen = [options] { return sign(*options); }; });
 }
 

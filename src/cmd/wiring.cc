@@ -66,7 +66,8 @@ AppOptions app_options(const Config& c) {
           .route_prefix = c.route_prefix,
           .cache_control = c.cache_control,
           .bodies = {c.body_temp_path, c.max_request_bytes},
-          .visibility = c.visibility == "public" ? Visibility::kPublic : Visibility::kPrivate};
+          .visibility = c.visibility == "public" ? Visibility::kPublic : Visibility::kPrivate,
+          .links = {c.link_expires, c.link_max_expires}};
 }
 
 // Null when the settings hold the keys themselves.
@@ -199,6 +200,10 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
            .clock = clock,
            .fallback = fallback_of(config, stores_).store},
       dispatcher_(app_) {
+  // where every file is public a link gives nothing
+  if (!config.link_secret.empty() && config.visibility != "public") {
+    app_.links = &links_.emplace(LinkTokenKeys{config.link_secret, config.link_secret_previous});
+  }
   if (config.storage != "s3") return;
   direct_uploads_.emplace(
       DirectUploads::Parts{rows_, direct_rows_, *stores_.s3_guarded, *stores_.s3_direct_guarded, sniffer, clock},

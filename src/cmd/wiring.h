@@ -81,6 +81,7 @@ class Service {
   PgDirectUploads direct_rows_;
   std::optional<DirectUploads> direct_uploads_;  // where new files go to an S3 store
   App app_;
+  std::optional<LinkTokens> links_;
   Dispatcher dispatcher_;
 };
 

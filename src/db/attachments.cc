@@ -106,7 +106,8 @@ constexpr Statement kLink{"link", "SELECT " CLOAKROOM_ATTACHMENT_COLUMNS
                                   " FROM cloakroom_link($1::uuid[], $2::text, $3::text, $4::text, $5::bool) a"};
 
 constexpr Statement kRemoveUnlinked{"remove_unlinked",
-                                    "DELETE FROM attachments WHERE id = $1::uuid AND status = 'uploaded'"};
+                                    "DELETE FROM attachments WHERE id = $1::uuid AND status <> 'linked'"};
+constexpr Statement kQuarantine{"quarantine", "UPDATE attachments SET status = 'quarantined' WHERE id = $1::uuid"};
 constexpr Statement kRemoveMessage{"remove_message", "DELETE FROM attachments WHERE message_id = $1::text"};
 constexpr Statement kReplaceMembers{"replace_members", "SELECT cloakroom_replace_members($1::text, $2::text[])"};
 
@@ -300,6 +301,13 @@ Result<bool> PgRows::remove_unlinked(const Uuid& id) {
   Params params;
   params.uuid(id);
   TRY_ASSIGN(const auto set, database_.run(kRemoveUnlinked, params));
+  return set.affected() > 0;
+}
+
+Result<bool> PgRows::quarantine(const Uuid& id) {
+  Params params;
+  params.uuid(id);
+  TRY_ASSIGN(const auto set, database_.run(kQuarantine, params));
   return set.affected() > 0;
 }
 

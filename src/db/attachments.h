@@ -54,6 +54,7 @@ class PgRows : public Rows {
   // In the order of the request, each once. Repeating a link that was made already succeeds with the same answer.
   Result<std::vector<Attachment>> link(const LinkRequest& request) override;
   Result<bool> remove_unlinked(const Uuid& id) override;
+  Result<bool> quarantine(const Uuid& id) override;
   Result<std::uint64_t> remove_message(const std::string& message_id) override;
   Status replace_members(const std::string& dialog_id, std::span<const std::string> user_ids) override;
 

@@ -11,6 +11,8 @@ std::string_view to_string(AttachmentStatus status) {
       return "uploaded";
     case AttachmentStatus::kLinked:
       return "linked";
+    case AttachmentStatus::kQuarantined:
+      return "quarantined";
   }
   BUG("unknown status");
 }
@@ -28,6 +30,7 @@ std::string_view to_string(StoreKind kind) {
 std::optional<AttachmentStatus> parse_attachment_status(std::string_view text) {
   if (text == "uploaded") return AttachmentStatus::kUploaded;
   if (text == "linked") return AttachmentStatus::kLinked;
+  if (text == "quarantined") return AttachmentStatus::kQuarantined;
   return std::nullopt;
 }
 

@@ -12,10 +12,11 @@
 
 namespace cloakroom {
 
-enum class AttachmentStatus { kUploaded, kLinked };
+// kQuarantined: found infected after it was stored. It keeps the message and the dialog it had.
+enum class AttachmentStatus { kUploaded, kLinked, kQuarantined };
 enum class StoreKind { kLocal, kS3 };
 
-std::string_view to_string(AttachmentStatus status);  // "uploaded", "linked": the words of the database and of the JSON
+std::string_view to_string(AttachmentStatus status);  // the words of the database and of the JSON
 std::string_view to_string(StoreKind kind);           // "local", "s3"
 std::optional<AttachmentStatus> parse_attachment_status(std::string_view text);
 std::optional<StoreKind> parse_store_kind(std::string_view text);

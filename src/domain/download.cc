@@ -1,6 +1,8 @@
 // download.cc — the delivery decision.
 #include "domain/download.h"
 
+#include <algorithm>
+
 #include "base/encode.h"
 
 namespace cloakroom {
@@ -11,10 +13,11 @@ constexpr std::chrono::seconds kInternalUrlLife{604800};
 
 }  // namespace
 
-Result<std::string> Downloads::browser_url(const ObjectKey& key, const BrowserHeaders& headers,
-                                           std::string_view method) const {
+Result<std::string> Downloads::browser_url(const ObjectKey& key, const BrowserHeaders& headers, std::string_view method,
+                                           std::chrono::seconds most_life) const {
+  const auto life = most_life.count() > 0 ? std::min(most_life, rules_.presign_expires) : rules_.presign_expires;
   return stores_.s3_presigner->presign(key, {.method = method,
-                                             .expires = rules_.presign_expires,
+                                             .expires = life,
                                              .content_disposition = headers.disposition,
                                              .content_type = headers.content_type,
                                              .for_browser = true});
@@ -34,7 +37,7 @@ Result<DownloadPlan> Downloads::plan(const Attachment& attachment, const Downloa
     if (std::string cdn = cdn_url(attachment); !cdn.empty() && !wish.other_than_stored) {
       return DownloadPlan(Redirect{std::move(cdn)});
     }
-    TRY_ASSIGN(std::string url, browser_url(key, wish.headers, wish.head_only ? "HEAD" : "GET"));
+    TRY_ASSIGN(std::string url, browser_url(key, wish.headers, wish.head_only ? "HEAD" : "GET", wish.most_life));
     return DownloadPlan(Redirect{std::move(url)});
   }
   if (attachment.size_bytes == 0) return DownloadPlan(EmptyBody{});

@@ -64,6 +64,8 @@ struct DownloadWish {
   bool by_worker = false;
   // `headers` are not those kept with the object, so an address that cannot carry them will not do.
   bool other_than_stored = false;
+  // A presigned URL must not outlive what it was given for: the shorter of this and the rule's. 0: the rule's.
+  std::chrono::seconds most_life{};
 };
 
 class Downloads {
@@ -79,7 +81,8 @@ class Downloads {
   std::string direct_url(const Attachment& attachment, const BrowserHeaders& headers) const;
 
  private:
-  Result<std::string> browser_url(const ObjectKey& key, const BrowserHeaders& headers, std::string_view method) const;
+  Result<std::string> browser_url(const ObjectKey& key, const BrowserHeaders& headers, std::string_view method,
+                                  std::chrono::seconds most_life = {}) const;
 
   Stores stores_;
   DownloadRules rules_;

@@ -168,8 +168,11 @@ class Rows {
 
   // All or nothing. kConflict, with a sentence for the client, when one cannot be tied; nothing is changed then.
   virtual Result<std::vector<Attachment>> link(const LinkRequest& request) = 0;
-  // Deletes the row if it is still unlinked; its object follows by trigger and job. False: linked meanwhile, or gone.
+  // Deletes the row if it is unlinked or quarantined; its object follows by trigger and job. False: linked meanwhile,
+  // or gone.
   virtual Result<bool> remove_unlinked(const Uuid& id) = 0;
+  // From the next request on nobody gets the bytes. False: the row is gone.
+  virtual Result<bool> quarantine(const Uuid& id) = 0;
   virtual Result<std::uint64_t> remove_message(const std::string& message_id) = 0;  // how many rows
 
   virtual Status replace_members(const std::string& dialog_id, std::span<const std::string> user_ids) = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "auth/identity.h"
+#include "auth/link_token.h"
 #include "domain/access.h"
 #include "domain/direct_upload.h"
 #include "domain/download.h"
@@ -18,12 +19,17 @@
 
 namespace cloakroom {
 
+struct LinkRules {
+  std::chrono::seconds expires{}, max_expires{};
+};
+
 struct AppOptions {
   std::string instance;       // part of nginx's internal locations
   std::string route_prefix;   // "/api"
   std::string cache_control;  // of downloads
   BodyRules bodies;
   Visibility visibility = Visibility::kPrivate;
+  LinkRules links = {};
 };
 
 // One per process; the references outlive it.
@@ -37,6 +43,7 @@ struct App {
   const Clock& clock;
   DirectUploads* direct_uploads = nullptr;  // null where new files do not go to an S3 store
   BlobStore* fallback = nullptr;            // where they go while `store` is away; null: nowhere
+  const LinkTokens* links = nullptr;        // null: no links
 };
 
 struct Context {
@@ -45,7 +52,7 @@ struct Context {
   Caller caller;                        // of a route that asks for one
 };
 
-// kReader: a caller; with VISIBILITY=public anybody, and nobody is asked who he is.
+// kReader: a caller, or whoever has a link; with VISIBILITY=public anybody, and nobody is asked who he is.
 enum class Access { kAnyone, kReader, kCaller, kService };
 
 struct Route {
@@ -55,6 +62,12 @@ struct Route {
   Result<Response> (*handler)(App&, const Context&);
 };
 Evidence evidence_of(const Request& request);
+// What an address names. An id that cannot exist is asked for like any other: its 404 takes as long.
+Uuid named_id(std::string_view text);
+// A link that came with a request for a file is added to the caller, and makes one of nobody. A bad one is like none.
+void take_link(const App& app, const Route& route, const Context& context, Result<Caller>& caller);  // links.cc
+// "/api/files/ID/NAME?link=TOKEN"
+std::string link_url(const App& app, const Attachment& attachment, std::string_view token);
 
 // Routes, answers and logs one request; the caller has a live exchange and finishes it.
 class Dispatcher {
@@ -77,8 +90,10 @@ Result<Response> may_upload(App&, const Context&);
 Result<Response> post_direct_upload(App&, const Context&);  // direct.cc
 Result<Response> sign_direct_parts(App&, const Context&);
 Result<Response> complete_direct_upload(App&, const Context&);
-Result<Response> get_file(App&, const Context&);        // files.cc
-Result<Response> get_attachment(App&, const Context&);  // attachments.cc
+Result<Response> get_file(App&, const Context&);  // files.cc
+Result<Response> get_dialog_file(App&, const Context&);
+Result<Response> post_link_token(App&, const Context&);  // links.cc
+Result<Response> get_attachment(App&, const Context&);   // attachments.cc
 Result<Response> list_attachments(App&, const Context&);
 Result<Response> delete_attachment(App&, const Context&);
 Result<Response> link_attachments(App&, const Context&);

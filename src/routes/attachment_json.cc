@@ -26,14 +26,21 @@ FileHeaders file_headers(const Attachment& attachment, bool force_download) {
           .disposition = content_disposition(kind, attachment.filename)};
 }
 
+std::string stable_url(const App& app, const Attachment& a) {
+  return app.options.route_prefix + "/files/" + to_string(a.id) + "/" + percent_encode(a.filename);
+}
+
 Json attachment_json(const App& app, const Attachment& a) {
   Json object(json_object());
   const auto put = [&](const char* name, Json value) { json_object_set_new(object.get(), name, value.release()); };
   const std::string id = to_string(a.id);
-  std::string url = app.downloads.cdn_url(a);
-  if (url.empty()) url = app.options.route_prefix + "/files/" + id + "/" + percent_encode(a.filename);
+  // an address that answers without asking us would give out what is in quarantine
+  const bool asks_us = a.status == AttachmentStatus::kQuarantined;
+  std::string url = asks_us ? std::string() : app.downloads.cdn_url(a);
+  if (url.empty()) url = stable_url(app, a);
   const FileHeaders headers = file_headers(a, false);
-  const std::string direct = app.downloads.direct_url(a, {headers.disposition, headers.content_type});
+  const std::string direct =
+      asks_us ? std::string() : app.downloads.direct_url(a, {headers.disposition, headers.content_type});
   put("id", json_text(id));
   put("message_id", optional_text(a.message_id));
   put("dialog_id", optional_text(a.dialog_id));

@@ -10,6 +10,8 @@
 namespace cloakroom {
 
 Json attachment_json(const App& app, const Attachment& attachment);
+// "/api/files/ID/NAME": the address here, whatever the delivery.
+std::string stable_url(const App& app, const Attachment& attachment);
 std::string attachments_text(const App& app, std::span<const Attachment> attachments);  // a JSON array
 
 // What every file answer says of its bytes.

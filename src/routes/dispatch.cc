@@ -19,10 +19,12 @@ constexpr std::array kRoutes{
     Route{"POST", "/direct-uploads/{id}/parts", Access::kCaller, sign_direct_parts},
     Route{"POST", "/direct-uploads/{id}/complete", Access::kCaller, complete_direct_upload},
     Route{"GET HEAD", "/files/{id}/{filename}", Access::kReader, get_file},
+    Route{"GET HEAD", "/support-chat/attachments/{dialog_id}/{id}", Access::kReader, get_dialog_file},
     Route{"GET HEAD", "/attachments", Access::kCaller, list_attachments},
     Route{"POST", "/attachments/link", Access::kCaller, link_attachments},
     Route{"GET HEAD", "/attachments/{id}", Access::kCaller, get_attachment},
     Route{"DELETE", "/attachments/{id}", Access::kCaller, delete_attachment},
+    Route{"POST", "/attachments/{id}/link-token", Access::kCaller, post_link_token},
     Route{"DELETE", "/messages/{message_id}", Access::kService, delete_message},
     Route{"PUT", "/dialogs/{dialog_id}/members", Access::kService, put_members},
     Route{"GET HEAD", "^/healthz", Access::kAnyone, get_healthz},
@@ -53,7 +55,13 @@ Evidence evidence_of(const Request& request) {
   return {.authorization = request.header("HTTP_AUTHORIZATION"),
           .cookie = request.header("HTTP_COOKIE"),
           .remote_user = request.header("REMOTE_USER"),
-          .uploader_id = request.header("HTTP_X_UPLOADER_ID")};
+          .uploader_id = request.header("HTTP_X_UPLOADER_ID"),
+          .app_access = request.header("CLOAKROOM_ACCESS"),
+          .app_access_id = request.header("CLOAKROOM_ACCESS_ID")};
+}
+
+Uuid named_id(std::string_view text) {
+  return parse_uuid(text).value_or(Uuid{});
 }
 
 // What the log line needs beyond the response.
@@ -78,9 +86,11 @@ Result<Response> Dispatcher::answer(const Request& request, Outcome& outcome) {
   Context context{request, match.params, {}};
   const bool open = route.access == Access::kReader && app_.options.visibility == Visibility::kPublic;
   if (route.access != Access::kAnyone && !open) {
-    TRY_ASSIGN(context.caller, app_.identity.who(evidence_of(request), app_.clock.now()));
-    outcome.user =
-        context.caller.is_service() ? "service:" + context.caller.user_id.value_or("") : *context.caller.user_id;
+    Result<Caller> caller = app_.identity.who(evidence_of(request), app_.clock.now());
+    if (route.access == Access::kReader) take_link(app_, route, context, caller);
+    TRY_ASSIGN(context.caller, std::move(caller));
+    outcome.user = context.caller.is_service() ? "service:" + context.caller.user_id.value_or("")
+                                               : context.caller.user_id.value_or("link:");
     if (route.access == Access::kService && !context.caller.is_service()) {
       return refuse(Errc::kDenied, "This is for the application's server alone; it needs the service token.");
     }

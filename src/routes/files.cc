@@ -1,4 +1,6 @@
 // files.cc — bytes out: access, conditions, range, then the way that domain/download chose.
+#include <algorithm>
+
 #include "base/encode.h"
 #include "domain/proxy_cache.h"
 #include "http/byteranges.h"
@@ -15,8 +17,29 @@ namespace {
 constexpr std::string_view kFilePolicy =
     "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'; sandbox";
 
-Response file_response(const Attachment& a, const FileHeaders& headers) {
+std::chrono::seconds life_of(const App& app, const FileLink& link) {
+  return std::chrono::duration_cast<std::chrono::seconds>(link.expires - app.clock.now());
+}
+
+// What came by a link is kept no longer than the link holds, and by nobody else: its address is a bearer token.
+std::string caching(const App& app, const Caller& caller) {
+  const std::string& usual = app.options.cache_control;
+  if (!caller.link) return usual;
+  const std::string lower = ascii_lower(usual);
+  if (lower.find("no-store") != std::string::npos) return "no-store";
+  if (lower.find("no-cache") != std::string::npos) return "private, no-cache";
+  std::uint64_t seconds = static_cast<std::uint64_t>(life_of(app, *caller.link).count());
+  if (const std::size_t at = lower.find("max-age="); at != std::string::npos) {
+    const std::string_view digits = std::string_view(lower).substr(at + 8);
+    const auto configured = parse_u64(digits.substr(0, digits.find_first_not_of("0123456789")));
+    seconds = std::min(seconds, configured.value_or(0));
+  }
+  return "private, max-age=" + std::to_string(seconds);
+}
+
+Response file_response(const Attachment& a, const FileHeaders& headers, const Caller& caller) {
   Response r;
+  if (caller.link) r.add("Referrer-Policy", "no-referrer");
   r.add("ETag", headers.etag).add("Last-Modified", http_date(a.created_at)).add("Content-Security-Policy", kFilePolicy);
   return r;
 }
@@ -43,6 +66,7 @@ struct Render {
   const Attachment& attachment;
   const FileHeaders& headers;
   const Asked& asked;
+  const std::string& caching;
   Response r;
 
   std::string internal(std::string_view what) const {
@@ -52,7 +76,7 @@ struct Render {
   Response& own() {
     return r.add("Content-Type", headers.content_type)
         .add("Content-Disposition", headers.disposition)
-        .add("Cache-Control", app.options.cache_control)
+        .add("Cache-Control", caching)
         .add("Accept-Ranges", "bytes");
   }
   // Under other names what nginx would keep even if the file is lost: its 404 must not be cached, nor have a file's
@@ -60,7 +84,7 @@ struct Render {
   Response handed_over() {
     r.add("Content-Type", attachment.mime_type)
         .add("X-Cloakroom-Disposition", headers.disposition)
-        .add("X-Cloakroom-Cache-Control", app.options.cache_control);
+        .add("X-Cloakroom-Cache-Control", caching);
     r.handed_over_bytes = attachment.size_bytes;
     return std::move(r);
   }
@@ -77,7 +101,7 @@ struct Render {
     r.status = 206;
     r.add("Content-Type", ranges.content_type())
         .add("Content-Disposition", headers.disposition)
-        .add("Cache-Control", app.options.cache_control)
+        .add("Cache-Control", caching)
         .add("Accept-Ranges", "bytes");
     r.stream_bytes = ranges.length_bytes();
     r.stream = [store = stream.store, key = stream.key, ranges](ByteSink& sink) {
@@ -136,14 +160,8 @@ Result<Attachment> readable(App& app, const Context& context, const Uuid& id) {
   }
 }
 
-}  // namespace
-
-Result<Response> get_file(App& app, const Context& context) {
+Result<Response> file_answer(App& app, const Context& context, const Attachment& attachment) {
   const Request& request = context.request;
-  const auto id = parse_uuid(context.params[0]);
-  if (!id) return cloaked();
-  TRY_ASSIGN(const Attachment attachment, readable(app, context, *id));
-
   const bool download = query_value(request.query, "download") == "1";
   const FileHeaders headers = file_headers(attachment, download);
   const Validators validators{headers.etag, attachment.created_at};
@@ -152,13 +170,14 @@ Result<Response> get_file(App& app, const Context& context) {
                               .if_modified_since = request.header("HTTP_IF_MODIFIED_SINCE"),
                               .if_unmodified_since = request.header("HTTP_IF_UNMODIFIED_SINCE"),
                               .if_range = request.header("HTTP_IF_RANGE")};
-  Response r = file_response(attachment, headers);
+  const std::string kept = caching(app, context.caller);
+  Response r = file_response(attachment, headers, context.caller);
   switch (evaluate(conditions, validators)) {
     case Precondition::kFailed:
       return Error{Errc::kPreconditionFailed, "precondition"};
     case Precondition::kNotModified:
       r.status = 304;
-      r.add("Cache-Control", app.options.cache_control);
+      r.add("Cache-Control", kept);
       return r;
     case Precondition::kProceed:
       break;
@@ -175,12 +194,27 @@ Result<Response> get_file(App& app, const Context& context) {
     if (const auto* ranges = std::get_if<std::vector<ByteRange>>(&wanted)) asked.ranges = *ranges;
   }
   const bool validated = !conditions.if_match.empty() || !conditions.if_unmodified_since.empty();
-  const DownloadWish wish{.headers = {headers.disposition, headers.content_type},
-                          .head_only = asked.head,
-                          .by_worker = validated || worker_sends_ranges(attachment, asked.ranges),
-                          .other_than_stored = download};
+  const DownloadWish wish{
+      .headers = {headers.disposition, headers.content_type},
+      .head_only = asked.head,
+      .by_worker = validated || worker_sends_ranges(attachment, asked.ranges),
+      .other_than_stored = download,
+      .most_life = context.caller.link ? life_of(app, *context.caller.link) : std::chrono::seconds()};
   TRY_ASSIGN(const DownloadPlan plan, app.downloads.plan(attachment, wish));
-  return std::visit(Render{app, attachment, headers, asked, std::move(r)}, plan);
+  return std::visit(Render{app, attachment, headers, asked, kept, std::move(r)}, plan);
+}
+
+}  // namespace
+
+Result<Response> get_file(App& app, const Context& context) {
+  TRY_ASSIGN(const Attachment attachment, readable(app, context, named_id(context.params[0])));
+  return file_answer(app, context, attachment);
+}
+
+Result<Response> get_dialog_file(App& app, const Context& context) {
+  TRY_ASSIGN(const Attachment attachment, readable(app, context, named_id(context.params[1])));
+  TRY(check_dialog(context.params[0], attachment));
+  return file_answer(app, context, attachment);
 }
 
 }  // namespace cloakroom

@@ -119,6 +119,7 @@ class FakeRows final : public Rows {
       if (std::find(wanted.begin(), wanted.end(), a) != wanted.end()) continue;
       const bool same_dialog = !request.dialog_id || a->dialog_id == request.dialog_id;
       const bool is_linked = a->status == AttachmentStatus::kLinked;
+      if (a->status == AttachmentStatus::kQuarantined) return refuse(Errc::kConflict, kUnlinkable);
       const bool fits = is_linked ? a->message_id == request.message_id && same_dialog : !a->dialog_id || same_dialog;
       if (!fits) return refuse(Errc::kConflict, kUnlinkable);
       linked += is_linked ? 1 : 0;
@@ -139,9 +140,15 @@ class FakeRows final : public Rows {
 
   Result<bool> remove_unlinked(const Uuid& id) override {
     TRY(failures.enter("remove_unlinked"));
-    return std::erase_if(attachments, [&](const Attachment& a) {
-             return a.id == id && a.status == AttachmentStatus::kUploaded;
-           }) > 0;
+    return std::erase_if(attachments,
+                         [&](const Attachment& a) { return a.id == id && a.status != AttachmentStatus::kLinked; }) > 0;
+  }
+
+  Result<bool> quarantine(const Uuid& id) override {
+    TRY(failures.enter("quarantine"));
+    Attachment* a = by_id(id);
+    if (a != nullptr) a->status = AttachmentStatus::kQuarantined;
+    return a != nullptr;
   }
 
   Result<std::uint64_t> remove_message(const std::string& message_id) override {

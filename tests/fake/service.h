@@ -24,6 +24,9 @@ struct ServiceOptions {
   Visibility visibility = Visibility::kPrivate;
   std::string cdn_url = {};
   bool fallback = false;  // the local store, for files of the other
+  bool links = true;
+  std::string jwt_secret = {};  // users are known by tokens then
+  std::string cache_control = "private, max-age=60";
 };
 
 using Variables = std::map<std::string, std::string>;
@@ -38,15 +41,22 @@ class Service {
             rows, options.new_files == StoreKind::kLocal ? local : s3, sniffer, clock,
             {.keys = {}, .max_file_bytes = 100, .allowed_types = {}, .object_cache_control = {}, .orphan_grace = {}}),
         downloads({&local, &s3, &presigner}, {options.delivery, std::chrono::seconds(300), options.cdn_url}),
-        identity({.mode = IdentityOptions::Mode::kHeader, .jwt_cookie = {}, .service_token = kServiceToken}, {}),
-        app{.options = {"test", "/api", "private, max-age=60", {folder.path(), 1000}, options.visibility},
+        identity(identity_of(options)),
+        links({"link-secret-of-tests"}),
+        app{.options = {"test",
+                        "/api",
+                        options.cache_control,
+                        {folder.path(), 1000},
+                        options.visibility,
+                        {std::chrono::seconds(100), std::chrono::seconds(1000)}},
             .rows = rows,
             .store = options.new_files == StoreKind::kLocal ? local : s3,
             .uploads = uploads,
             .downloads = downloads,
             .identity = identity,
             .clock = clock,
-            .fallback = options.fallback ? &local : nullptr},
+            .fallback = options.fallback ? &local : nullptr,
+            .links = options.links ? &links : nullptr},
         dispatcher(app) {}
 
   Answer serve(FakeExchange& exchange) {
@@ -91,6 +101,14 @@ class Service {
     return rows.attachments.back();
   }
 
+  static Identity identity_of(const ServiceOptions& options) {
+    if (options.jwt_secret.empty()) {
+      return {{.mode = IdentityOptions::Mode::kHeader, .jwt_cookie = {}, .service_token = kServiceToken}, {}};
+    }
+    return {{.mode = IdentityOptions::Mode::kJwt, .jwt_cookie = {}, .service_token = kServiceToken},
+            CHECK_OK(JwtVerifier::make({.secret = options.jwt_secret, .public_key_pem = {}}))};
+  }
+
   TempFolder folder;
   Journal journal;
   FakeRows rows{&journal};
@@ -101,6 +119,7 @@ class Service {
   Uploads uploads;
   Downloads downloads;
   Identity identity;
+  LinkTokens links;
   App app;
   Dispatcher dispatcher;
 };

@@ -122,13 +122,34 @@ static void only_the_service_speaks_for_a_user() {
     CHECK_EQ(who(identity(Mode::kJwt), {.authorization = service, .uploader_id = user}), kMalformed);
 }
 
+static void the_application_lets_a_user_in_through_nginx_alone() {
+  const std::string file = "0198c0de-beef-7abc-89ab-0123456789ab";
+  Evidence said{.remote_user = "alice", .app_access = "granted", .app_access_id = file};
+  CHECK(CHECK_OK(identity(Mode::kHeader).who(said, kNow)).granted_id == CHECK_OK(parse_uuid(file)));
+  CHECK(!CHECK_OK(identity(Mode::kNone).who(said, kNow)).granted_id);
+  const std::string bearer = "Bearer " + token("alice");
+  said.authorization = bearer;
+  CHECK(!CHECK_OK(identity(Mode::kJwt).who(said, kNow)).granted_id);
+  for (const auto& [word, id] : {std::pair("Granted", file.c_str()), std::pair("", file.c_str()),
+                                 std::pair("granted", ""), std::pair("granted", "x")}) {
+    const Evidence other{.remote_user = "alice", .app_access = word, .app_access_id = id};
+    CHECK(!CHECK_OK(identity(Mode::kHeader).who(other, kNow)).granted_id);
+  }
+}
+
 int main() {
   const CMUnitTest tests[] = {
-      CASE(a_token_comes_in_the_header_or_in_the_cookie), CASE(a_request_without_a_good_token_is_nobodys),
-      CASE(a_cookie_counts_only_when_it_is_configured),   CASE(a_bad_token_in_the_header_is_not_rescued_by_the_cookie),
-      CASE(nginx_names_the_user_in_header_mode),          CASE(everybody_is_anonymous_without_authentication),
-      CASE(the_service_token_works_in_every_mode),        CASE(part_of_the_service_token_is_no_service_token),
-      CASE(an_unset_service_token_lets_nobody_in),        CASE(only_the_service_speaks_for_a_user),
+      CASE(a_token_comes_in_the_header_or_in_the_cookie),
+      CASE(a_request_without_a_good_token_is_nobodys),
+      CASE(a_cookie_counts_only_when_it_is_configured),
+      CASE(a_bad_token_in_the_header_is_not_rescued_by_the_cookie),
+      CASE(nginx_names_the_user_in_header_mode),
+      CASE(everybody_is_anonymous_without_authentication),
+      CASE(the_service_token_works_in_every_mode),
+      CASE(part_of_the_service_token_is_no_service_token),
+      CASE(an_unset_service_token_lets_nobody_in),
+      CASE(only_the_service_speaks_for_a_user),
+      CASE(the_application_lets_a_user_in_through_nginx_alone),
   };
   return RUN_TESTS("identity", tests);
 }
