@@ -105,6 +105,7 @@ void log_infected(std::string_view event, const ScanSubject& subject, std::strin
   log(Level::kWarning, event,
       {{"signature", signature},
        {"way", subject.way},
+       {"id", subject.id},
        {"user", subject.user.value_or("")},
        {"filename", subject.filename},
        {"size", subject.size_bytes},

@@ -26,11 +26,12 @@ struct ScanRules {
 
 // For the log: what is being scanned.
 struct ScanSubject {
-  std::string_view way;       // "upload", "direct_upload"
+  std::string_view way;       // "upload", "direct_upload", "rescan"
   std::string_view filename;  // cleaned
   const std::optional<std::string>& user;
   std::uint64_t size_bytes = 0;
   std::function<std::optional<Sha256Digest>()> digest;  // asked for infected files alone
+  std::string_view id = {};                             // of the attachment, where there is one
 };
 
 class VirusScan {
