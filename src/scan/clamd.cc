@@ -207,6 +207,13 @@ Result<std::uint64_t> Clamd::signatures() {
 }
 
 Result<ScanVerdict> Clamd::scan(const ByteSource& bytes) {
+  if (has_failed_) TRY(ready());
+  auto verdict = scan_now(bytes);
+  has_failed_ = !verdict && verdict.error().code == Errc::kScannerAway;
+  return verdict;
+}
+
+Result<ScanVerdict> Clamd::scan_now(const ByteSource& bytes) {
   TRY_ASSIGN(Session session, open_session(options_));
   TRY(session.send(std::string_view("zINSTREAM\0", 10)));
   Status sent = bytes(session);

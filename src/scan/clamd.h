@@ -4,6 +4,8 @@
 //          a chunk of no bytes ends the stream
 // Time     connect_timeout to connect; then clamd may keep us waiting for `timeout`, all waits of one scan together.
 //          The time in which the source has nothing to send does not count: a store may be slow.
+//          After a failure it is asked first whether it lives, which is soon known: a clamd that hangs costs the whole
+//          time once, and not at every file.
 // Errors   kScannerAway, retryable: not reached, too slow, gone in the middle, or an answer that is none
 //          the source's own
 // Memory   a reply of at most limits::kScannerReplyBytes
@@ -34,8 +36,10 @@ class Clamd final : public Scanner {
 
  private:
   Result<std::string> ask(std::string_view command);
+  Result<ScanVerdict> scan_now(const ByteSource& bytes);
 
   ClamdOptions options_;
+  bool has_failed_ = false;  // the last scan
 };
 
 }  // namespace cloakroom

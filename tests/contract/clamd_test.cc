@@ -104,6 +104,29 @@ static void one_that_hangs_is_given_up() {
              text_source(std::string(4000000, 'x'), 262144));
 }
 
+static void after_a_failure_it_is_asked_first_whether_it_lives() {
+  const auto pong = [](ClamdPeer& peer) {
+    if (peer.read(6) == with_zero("zPING")) peer.say(with_zero("PONG"));
+  };
+  const auto fine = [](ClamdPeer& peer) {
+    peer.read_stream();
+    peer.say(with_zero("stream: OK"));
+  };
+  ScriptedClamd server({[](ClamdPeer& peer) { peer.hang(); }, [](ClamdPeer& peer) { peer.hang(); }, pong, fine, fine});
+  Clamd clamd({.address = server.path(), .connect_timeout = milliseconds(50), .timeout = milliseconds(2000)});
+  CHECK_ERR(clamd.scan(text_source("x")), Errc::kScannerAway);
+  const auto begin = std::chrono::steady_clock::now();
+  bool was_read = false;
+  CHECK_ERR(clamd.scan([&](ByteSink&) -> Status {
+    was_read = true;
+    return Ok{};
+  }),
+            Errc::kScannerAway);
+  CHECK(!was_read && std::chrono::steady_clock::now() - begin < milliseconds(1500));
+  CHECK_OK(clamd.scan(text_source("x")));
+  CHECK_OK(clamd.scan(text_source("x")));  // without a question
+}
+
 static void one_that_trickles_has_the_same_time_for_all_of_it() {
   check_away(ScriptedClamd({[](ClamdPeer& peer) {
                peer.read_stream();
@@ -204,6 +227,7 @@ int main() {
       CASE(more_than_a_socket_holds_arrives_whole),
       CASE(one_that_is_not_there_is_away),
       CASE(one_that_hangs_is_given_up),
+      CASE(after_a_failure_it_is_asked_first_whether_it_lives),
       CASE(one_that_trickles_has_the_same_time_for_all_of_it),
       CASE(a_slow_source_is_not_clamds_fault),
       CASE(a_broken_connection_is_no_verdict),
