@@ -69,17 +69,20 @@ static void the_bytes_arrive_in_chunks_and_the_answer_is_read() {
 }
 
 static void more_than_a_socket_holds_arrives_whole() {
-  std::string got;
-  ScriptedClamd server({[&](ClamdPeer& peer) {
-    std::this_thread::sleep_for(milliseconds(50));  // until its buffer is full
-    got = peer.read_stream();
-    peer.say(with_zero("stream: OK"));
-  }});
-  std::string large;
-  for (int i = 0; large.size() < 5'000'000; ++i) large += std::to_string(i);
-  Clamd clamd = client(server, milliseconds(10000));
-  CHECK(CHECK_OK(clamd.scan(text_source(large, 262144))).outcome == ScanOutcome::kClean);
-  CHECK(got == large);
+  for (const auto kind : {ScriptedClamd::Kind::kUnix, ScriptedClamd::Kind::kTcp}) {
+    std::string got;
+    ScriptedClamd server({[&](ClamdPeer& peer) {
+                           std::this_thread::sleep_for(milliseconds(50));  // until its buffer is full
+                           got = peer.read_stream();
+                           peer.say(with_zero("stream: OK"));
+                         }},
+                         kind);
+    std::string large;
+    for (int i = 0; large.size() < 5'000'000; ++i) large += std::to_string(i);
+    Clamd clamd = client(server, milliseconds(10000));
+    CHECK(CHECK_OK(clamd.scan(text_source(large, 262144))).outcome == ScanOutcome::kClean);
+    CHECK(got == large);
+  }
 }
 
 static void one_that_is_not_there_is_away() {

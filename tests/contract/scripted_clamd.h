@@ -1,6 +1,8 @@
-// scripted_clamd.h — a Unix socket whose other side does what a test says, once for each connection.
+// scripted_clamd.h — a socket, Unix or TCP, whose other side does what a test says, once for each connection.
 #pragma once
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -67,12 +69,25 @@ class ScriptedClamd {
  public:
   using Act = std::function<void(ClamdPeer&)>;
 
-  explicit ScriptedClamd(std::vector<Act> acts) : acts_(std::move(acts)) {
-    listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path().c_str(), path().size() + 1);
-    CHECK_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  enum class Kind { kUnix, kTcp };
+
+  explicit ScriptedClamd(std::vector<Act> acts, Kind kind = Kind::kUnix) : acts_(std::move(acts)), kind_(kind) {
+    if (kind == Kind::kUnix) {
+      listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      sockaddr_un address{};
+      address.sun_family = AF_UNIX;
+      std::memcpy(address.sun_path, path().c_str(), path().size() + 1);
+      CHECK_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    } else {
+      listener_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      sockaddr_in address{};
+      address.sin_family = AF_INET;
+      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      socklen_t size = sizeof address;
+      CHECK_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
+      CHECK_EQ(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+      port_ = ntohs(address.sin_port);
+    }
     CHECK_EQ(::listen(listener_.get(), 8), 0);
     thread_ = std::thread([this] {
       for (const Act& act : acts_) {
@@ -91,10 +106,14 @@ class ScriptedClamd {
     thread_.join();
   }
 
-  std::string path() const { return folder_.path() + "/clamd.sock"; }
+  std::string path() const {
+    return kind_ == Kind::kUnix ? folder_.path() + "/clamd.sock" : "127.0.0.1:" + std::to_string(port_);
+  }
 
  private:
   std::vector<Act> acts_;
+  Kind kind_;
+  unsigned port_ = 0;
   fake::TempFolder folder_;
   UniqueFd listener_;
   std::atomic<bool> is_ending_ = false;
