@@ -133,7 +133,7 @@ run: deps
 RUN_PACKAGES := g++ make pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev libjansson-dev libssl-dev libfmt-dev libcli11-dev \
   libsystemd-dev libpugixml-dev libmagic-dev libutf8proc-dev libseccomp-dev libexpected-dev nginx postgresql curl ca-certificates util-linux
 CHECK_PACKAGES := libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw swift-proxy \
-  swift-account swift-container swift-object memcached systemd procps wrk strace \
+  swift-account swift-container swift-object memcached clamav-daemon systemd procps wrk strace \
   chromium chromium-driver python3-selenium \
   python3 python3-pytest python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
 BENCH_PACKAGES := awscli

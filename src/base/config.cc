@@ -16,6 +16,7 @@
 #include "base/config_credentials.h"
 #include "base/config_public.h"
 #include "base/config_reader.h"
+#include "base/config_scan.h"
 #include "base/encode.h"
 #include "base/file.h"
 
@@ -293,6 +294,7 @@ Result<Config> read_config(const EnvLookup& env) {
   while (c.cdn_url.ends_with('/')) c.cdn_url.pop_back();
   for (const SettingProblem& found : public_problems(c)) in.problem(found.name, found.what);
   read_identity(in, c);
+  read_scan(in, c);
   c.route_prefix = in.text("ROUTE_PREFIX");
   while (c.route_prefix.ends_with('/')) c.route_prefix.pop_back();
   if (!c.route_prefix.empty()) c.route_prefix = path_setting(in, "ROUTE_PREFIX", c.route_prefix);

@@ -79,6 +79,11 @@ struct Config {
   std::chrono::seconds auth_request_cache{};  // 0 = off
   std::string link_secret, link_secret_previous;
   std::chrono::seconds link_expires{}, link_max_expires{};
+  std::string clamd_socket;  // path or host:port; empty = nothing is scanned
+  std::chrono::milliseconds clamd_connect_timeout{}, clamd_timeout{};
+  std::uint64_t clamd_max_bytes = 0;
+  bool clamd_fail_open = false;
+  std::uint64_t rescan_bytes_per_second = 0;  // 0 = no rescans
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;
   std::chrono::seconds shutdown_timeout{}, orphan_grace{}, body_timeout{};

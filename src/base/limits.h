@@ -52,4 +52,8 @@ inline constexpr std::size_t kS3RulesBytes = 1024 * 1024;        // CORS or life
 inline constexpr std::size_t kS3DeleteKeys = 1000;               // one DeleteObjects
 inline constexpr std::size_t kCredentialFileBytes = 64 * 1024;   // shared credentials, a web identity's token
 
+// Virus scanner
+inline constexpr std::size_t kScannerReplyBytes = 1024;     // one answer of clamd; a longer one is none of its own
+inline constexpr std::size_t kScannerSignatureBytes = 128;  // name of a signature, in the log
+
 }  // namespace cloakroom::limits

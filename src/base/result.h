@@ -26,9 +26,12 @@ enum class Errc {
   kTooLarge,
   kUnsupportedType,
   kRangeNotSatisfiable,
-  kStore,      // the object store answered wrongly or not at all
-  kStoreAway,  // the object store was not asked: it would not answer now
-  kDatabase,   // PostgreSQL is away
+  kStore,        // the object store answered wrongly or not at all
+  kStoreAway,    // the object store was not asked: it would not answer now
+  kDatabase,     // PostgreSQL is away
+  kInfected,     // the virus scanner found something
+  kNotScanned,   // the virus scanner cannot look into it
+  kScannerAway,  // the virus scanner is away, and without its word nothing is kept
   kDiskFull,
   kUnavailable,  // this process has no descriptor or memory left for it now
   kInternal,

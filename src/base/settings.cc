@@ -154,6 +154,23 @@ constexpr std::array kSettings{
             "Links signed with this one still hold. For a change of LINK_SECRET."},
     Setting{"LINK_EXPIRES", "3600", false, "", "Life of a link for which nobody named another, in seconds."},
     Setting{"LINK_MAX_EXPIRES", "604800", false, "", "Longest life of a link, in seconds, at most a year."},
+    Setting{"CLAMD_SOCKET", "", false, "",
+            "clamd, which scans every file for viruses before it is kept: its Unix socket, such as "
+            "`/run/clamav/clamd.ctl`, or `host:port`. Empty: nothing is scanned. See docs/operations.md."},
+    Setting{"CLAMD_CONNECT_TIMEOUT", "2", false, "", "Seconds in which clamd must take a connection, 1 to 60."},
+    Setting{"CLAMD_TIMEOUT", "60", false, "",
+            "Seconds for which clamd may keep us waiting for one file, all waits together, 1 to 3600."},
+    Setting{
+        "CLAMD_MAX_SIZE", "25M", false, "",
+        "The largest file that clamd really scans: the least of StreamMaxLength, MaxFileSize and MaxScanSize in its "
+        "clamd.conf. It answers OK for larger ones without a look; here they are refused."},
+    Setting{"CLAMD_FAIL", "closed", false, "",
+            "`closed`: what cannot be scanned is refused (clamd away: 503; file above its limits: 413 or 422). `open`: "
+            "it is kept, with a warning in the log for each file."},
+    Setting{
+        "RESCAN_RATE", "5M", false, "",
+        "When clamd has new signatures `cloakroom jobs` scans the kept files again, at most so many bytes a second. "
+        "0: never."},
     Setting{"ROUTE_PREFIX", "/api", false, "", "Path before all routes but /healthz and /readyz."},
     Setting{"WORKERS", "4", false, "", "Child processes, 1 to 256."},
     Setting{"MAX_REQUESTS", "10000", false, "", "A child is replaced after this many requests. 0: never."},

@@ -7,6 +7,7 @@
 #include "cmd/check_host.h"
 #include "cmd/commands.h"
 #include "cmd/wiring.h"
+#include "scan/clamd_check.h"
 #include "storage/s3_check.h"
 
 namespace cloakroom {
@@ -51,6 +52,11 @@ Findings check_all(const Config& config, const Options& options) {
   Findings all{{"settings", Verdict::kOk, "the settings are valid", ""}};
   append(all, check_database(config, options.sql_folder));
   append(all, check_folders(config));
+  if (auto scanner = make_scanner(config)) {
+    append(all, check_clamd(*scanner, {.max_scan_bytes = config.clamd_max_bytes,
+                                       .max_upload_bytes = config.max_upload_bytes,
+                                       .fail_open = config.clamd_fail_open}));
+  }
   if (config.s3) {
     const S3CheckOptions wanted{.key_prefix = config.key_prefix,
                                 .origins = config.cors_origins,
@@ -96,7 +102,8 @@ void print_json(const Findings& findings) {
 
 void add_check(CLI::App& cli, Command& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = cli.add_subcommand("check", "try database, folders and store, and say what to do about problems");
+  CLI::App* command =
+      cli.add_subcommand("check", "try database, folders, store and virus scanner, and say what to do about problems");
   command->add_flag(
       "--fix", options->fix,
       "make the bucket, let CORS_ORIGINS in by a CORS rule, and have unfinished multipart uploads removed "

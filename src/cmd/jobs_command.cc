@@ -14,6 +14,8 @@
 #include "cmd/wiring.h"
 #include "db/deletions.h"
 #include "db/jobs.h"
+#include "db/rescans.h"
+#include "domain/rescan.h"
 #include "jobs/abort_multipart.h"
 #include "jobs/delete_object.h"
 #include "jobs/move_object.h"
@@ -131,6 +133,22 @@ int run_sweep(std::optional<std::chrono::seconds> older_than) {
   return Sweeper(*config, *stores, database, older_than).sweep() ? kExitDone : kExitTryLater;
 }
 
+// Has the runners scan all files again, also with the signatures they know: for changes that have no number.
+int run_rescan() {
+  const auto config = settings_or_complain();
+  if (!config) return kExitConfig;
+  auto scanner = make_scanner(*config);
+  if (!scanner || config->rescan_bytes_per_second == 0) {
+    std::cerr << "nothing is scanned again: set CLAMD_SOCKET, and RESCAN_RATE to more than 0\n";
+    return kExitConfig;
+  }
+  const auto signatures = scanner->signatures();
+  if (!signatures) return complain(signatures.error());
+  Database database(database_options(*config, "cloakroom-rescan"));
+  const auto begun = PgRescans(database, "").begin(*signatures, true);
+  return begun ? kExitDone : complain(begun.error());
+}
+
 int run_jobs(bool once) {
   const auto config = settings_or_complain();
   if (!config) return kExitConfig;
@@ -139,7 +157,8 @@ int run_jobs(bool once) {
   const auto stores = make_stores(*config, clock);
   if (!stores) return complain(stores.error());
   Database database(database_options(*config, "cloakroom-jobs"));
-  PgJobQueue queue(database, std::to_string(::getpid()) + "-" + random_hex(8), kept_prefix_of(*config));
+  const std::string runner_name = std::to_string(::getpid()) + "-" + random_hex(8);
+  PgJobQueue queue(database, runner_name, kept_prefix_of(*config));
   PgRows rows(database);
   Sweeper sweeper(*config, *stores, database, std::nullopt);
   PgDirectUploads direct_rows(database);
@@ -155,14 +174,27 @@ int run_jobs(bool once) {
   PgDeletions deletions(database);
   std::optional<CachePurger> purger;
   if (config->s3) purger.emplace(deletions, CachePurgerOptions{config->nginx_cache_path, config->instance});
+  auto scanner = make_scanner(*config);
+  PgRescans walk(database, runner_name);
+  std::optional<Rescan> rescan;
+  if (scanner && config->rescan_bytes_per_second > 0) {
+    rescan.emplace(
+        Rescan::Parts{rows, walk, *scanner, [&](StoreKind kind) { return stores->all().by_kind(kind); }},
+        RescanRules{.max_bytes = config->clamd_max_bytes, .bytes_per_second = config->rescan_bytes_per_second});
+  }
   const auto housekeeping = [&] {
     sweeper.sweep_when_due();
     tickets.sweep_when_due();
+    if (rescan) rescan->step();
     if (purger) purger->purge();
   };
-  Runner runner(
-      queue, handlers,
-      {.longest_retry = {{"move_object", kLongestMoveRetry}}, .together = together, .housekeeping = housekeeping});
+  std::function<std::chrono::milliseconds()> housekeeping_in;
+  if (rescan) housekeeping_in = [&] { return rescan->until_due(); };
+  Runner runner(queue, handlers,
+                {.longest_retry = {{"move_object", kLongestMoveRetry}},
+                 .together = together,
+                 .housekeeping = housekeeping,
+                 .housekeeping_in = housekeeping_in});
   if (!once) {
     log(Level::kInfo, "jobs.ready", {{"pid", ::getpid()}});
     runner.run(stop.get());
@@ -182,7 +214,7 @@ int run_jobs(bool once) {
 
 void add_jobs(CLI::App& cli, Command& chosen) {
   struct Wishes {
-    bool once = false, sweep = false;
+    bool once = false, sweep = false, rescan = false;
     std::optional<std::int64_t> older_than;
   };
   const auto wishes = std::make_shared<Wishes>();
@@ -191,6 +223,11 @@ void add_jobs(CLI::App& cli, Command& chosen) {
   CLI::Option* sweep = command->add_flag("--sweep", wishes->sweep,
                                          "remove what killed processes left now (else every 30 min), then exit");
   sweep->excludes(once);
+  command
+      ->add_flag("--rescan", wishes->rescan,
+                 "have the runners scan all files for viruses again, whatever clamd's version says, then exit")
+      ->excludes(once)
+      ->excludes(sweep);
   command
       ->add_option("--older-than", wishes->older_than,
                    "with --sweep: seconds after which nobody is still at work on it; uploads under way that are older "
@@ -201,6 +238,7 @@ void add_jobs(CLI::App& cli, Command& chosen) {
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{366} * 86400));
   command->callback([wishes, &chosen] {
     chosen = [wishes] {
+      if (wishes->rescan) return run_rescan();
       if (!wishes->sweep) return run_jobs(wishes->once);
       std::optional<std::chrono::seconds> older_than;
       if (wishes->older_than) older_than = std::chrono::seconds(*wishes->older_than);

@@ -53,6 +53,18 @@ UploadRules upload_rules(const Config& c) {
           .stored_headers = stored_headers};
 }
 
+// `scan`: null where nothing is scanned.
+UploadRules scanned_upload_rules(const Config& c, std::optional<VirusScan>& scan) {
+  UploadRules rules = upload_rules(c);
+  if (scan) rules.scan = &*scan;
+  return rules;
+}
+
+std::optional<VirusScan> make_scan(const Config& c, std::optional<Clamd>& scanner) {
+  if (!scanner) return std::nullopt;
+  return VirusScan(*scanner, {c.clamd_max_bytes, c.clamd_fail_open});
+}
+
 DirectRules direct_rules(const Config& c) {
   return {
       .expires = c.direct_upload_expires, .part_bytes = c.direct_part_bytes, .max_parts = profile_of(*c.s3).max_parts};
@@ -154,6 +166,11 @@ Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const
            .stored_headers = stored_headers}};
 }
 
+std::optional<Clamd> make_scanner(const Config& c) {
+  if (c.clamd_socket.empty()) return std::nullopt;
+  return Clamd({.address = c.clamd_socket, .connect_timeout = c.clamd_connect_timeout, .timeout = c.clamd_timeout});
+}
+
 Result<Identity> make_identity(const Config& config) {
   IdentityOptions options{.jwt_cookie = config.jwt_cookie, .service_token = config.service_token};
   std::optional<JwtVerifier> verifier;
@@ -187,7 +204,9 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
       rows_(database_),
       stores_(std::move(stores)),
       identity_(std::move(identity)),
-      uploads_(rows_, stores_.for_new_files(config), sniffer, clock, upload_rules(config),
+      scanner_(make_scanner(config)),
+      scan_(make_scan(config, scanner_)),
+      uploads_(rows_, stores_.for_new_files(config), sniffer, clock, scanned_upload_rules(config, scan_),
                fallback_of(config, stores_)),
       downloads_(stores_.all(), {.delivery = delivery_of(config.delivery),
                                  .presign_expires = config.presign_expires,
@@ -206,10 +225,12 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
   if (!config.link_secret.empty() && config.visibility != "public") {
     app_.links = &links_.emplace(LinkTokenKeys{config.link_secret, config.link_secret_previous});
   }
+  if (scanner_) app_.scanner = &*scanner_;
+  app_.scanner_needed = !config.clamd_fail_open;
   if (config.storage != "s3") return;
   direct_uploads_.emplace(
       DirectUploads::Parts{rows_, direct_rows_, *stores_.s3_guarded, *stores_.s3_direct_guarded, sniffer, clock},
-      upload_rules(config), direct_rules(config));
+      scanned_upload_rules(config, scan_), direct_rules(config));
   app_.direct_uploads = &*direct_uploads_;
 }
 

@@ -15,6 +15,7 @@
 #include "domain/move.h"
 #include "media/magic.h"
 #include "routes/app.h"
+#include "scan/clamd.h"
 #include "storage/direct_layers.h"
 #include "storage/guarded.h"
 #include "storage/local.h"
@@ -58,6 +59,8 @@ Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboar
 Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const Clock& clock);
 // Of the keys of files that this node keeps.
 std::string kept_prefix_of(const Config& config);
+// nullopt: nothing is scanned.
+std::optional<Clamd> make_scanner(const Config& config);
 Result<Identity> make_identity(const Config& config);
 Level log_level(const Config& config);
 DatabaseOptions database_options(const Config& config, const char* program);
@@ -76,6 +79,8 @@ class Service {
   PgRows rows_;
   StoreSet stores_;
   Identity identity_;
+  std::optional<Clamd> scanner_;
+  std::optional<VirusScan> scan_;
   Uploads uploads_;
   Downloads downloads_;
   PgDirectUploads direct_rows_;

@@ -44,6 +44,22 @@ class Inspector final : public ByteSink {
   std::vector<std::byte> head_;
 };
 
+// Gives the bytes to the scanner, too. One that fails in the middle is no fault of the store, and where CLAMD_FAIL=open
+// the hash is needed all the same: so it gets no more, and the store hears nothing of it.
+class Tee final : public ByteSink {
+ public:
+  Tee(ByteSink& all, ByteSink& scanner) : all_(all), scanner_(scanner) {}
+  Status write(std::span<const std::byte> bytes) override {
+    if (scanner_takes_) scanner_takes_ = scanner_.write(bytes).has_value();
+    return all_.write(bytes);
+  }
+
+ private:
+  ByteSink& all_;
+  ByteSink& scanner_;
+  bool scanner_takes_ = true;
+};
+
 // Each number from 1 to `count` once, in any order.
 bool is_complete(std::span<const UploadedPart> parts, unsigned count) {
   std::vector<bool> seen(count);
@@ -56,7 +72,8 @@ bool is_complete(std::span<const UploadedPart> parts, unsigned count) {
 
 // What the bytes said against the ticket. Such an error voids it; all others leave it.
 bool is_refusal(const Error& error) {
-  return error.code == Errc::kInvalid || error.code == Errc::kUnsupportedType || error.code == Errc::kTooLarge;
+  return error.code == Errc::kInvalid || error.code == Errc::kUnsupportedType || error.code == Errc::kTooLarge ||
+         error.code == Errc::kInfected || error.code == Errc::kNotScanned;
 }
 
 }  // namespace
@@ -68,6 +85,7 @@ Result<DirectTicket> DirectUploads::open(const DirectRequest& request) {
     return refuse(Errc::kTooLarge, fmt::format("The file '{}' has {} bytes; the limit is {}.", upload.filename,
                                                request.size_bytes, uploads_.max_file_bytes));
   }
+  if (uploads_.scan != nullptr) TRY(uploads_.scan->admits(upload.filename, request.size_bytes));
   // "I do not know" is answered by the bytes, later.
   if (request.content_type != "application/octet-stream" &&
       !type_allowed(request.content_type, uploads_.allowed_types)) {
@@ -199,11 +217,33 @@ Result<std::string> DirectUploads::look(const ObjectKey& key, const DirectUpload
   return type;
 }
 
+// Once: type, hash and scan all come from the same bytes.
+Status DirectUploads::read_and_scan(const DirectUpload& upload, const ObjectKey& key, ByteSink& all,
+                                    const std::function<Sha256Digest()>& digest) {
+  const ByteRange whole{0, upload.size_bytes};
+  if (uploads_.scan == nullptr) return p_.store.get(key, whole, all);
+  bool was_read = false;
+  const ByteSource read_once = [&](ByteSink& scanner) -> Status {
+    Tee both(all, scanner);
+    TRY(p_.store.get(key, whole, both));
+    was_read = true;
+    return Ok{};
+  };
+  TRY(uploads_.scan->check({.way = "direct_upload",
+                            .filename = upload.filename,
+                            .user = upload.uploader_id,
+                            .size_bytes = upload.size_bytes,
+                            .digest = [&] { return std::optional(digest()); }},
+                           read_once));
+  // a scanner that could not be asked has read nothing, and was not needed
+  return was_read ? Status(Ok{}) : p_.store.get(key, whole, all);
+}
+
 // The copy is what will be kept, so nothing that was seen before counts.
 Status DirectUploads::check_copy(const DirectUpload& upload, const ObjectKey& key, Attachment& attachment) {
   TRY_ASSIGN(const ObjectInfo info, p_.store.head(key));
   Inspector all;
-  if (info.size_bytes == upload.size_bytes) TRY(p_.store.get(key, {0, upload.size_bytes}, all));
+  if (info.size_bytes == upload.size_bytes) TRY(read_and_scan(upload, key, all, [&] { return all.digest(); }));
   TRY_ASSIGN(const std::string type, p_.sniffer.mime_type(all.head()));
   if (info.size_bytes != upload.size_bytes || type != attachment.mime_type) {
     return refuse(Errc::kInvalid, "The file was changed while it was completed.");

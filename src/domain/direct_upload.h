@@ -8,11 +8,13 @@
 // Cost     completing reads the whole file once from the store through this process, in blocks: a row has the SHA-256
 //          of its bytes, and no store tells it.
 // Errors   kTooLarge, kUnsupportedType, kInvalid: refused. At completion the object is deleted and the ticket is void.
+//          kInfected, kNotScanned: the same. kScannerAway: the ticket stays, try again
 //          kConflict   nothing uploaded yet, parts missing, expired: the ticket stays as it is
 //          kNotFound   no such ticket, or not the caller's
 //          kStore, kDatabase: nothing was kept, try again
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -79,6 +81,8 @@ class DirectUploads {
   Result<Completed> take(const DirectUpload& upload, std::span<const UploadedPart> parts);
   Result<std::string> look(const ObjectKey& key, const DirectUpload& upload);
   Status check_type(const DirectUpload& upload, const std::string& type) const;
+  Status read_and_scan(const DirectUpload& upload, const ObjectKey& key, ByteSink& all,
+                       const std::function<Sha256Digest()>& digest);
   Status check_copy(const DirectUpload& upload, const ObjectKey& key, Attachment& attachment);
   Error reject(const DirectUpload& upload, Error why);
 

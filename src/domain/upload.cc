@@ -43,6 +43,25 @@ Result<Attachment> Uploads::describe(const UploadRequest& request, const Incomin
   return a;
 }
 
+// Of all files, before a byte of any is stored, wherever that will be.
+Status Uploads::scan_all(const UploadRequest& request, std::span<const Attachment> made) {
+  if (rules_.scan == nullptr) return Ok{};
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    const FileRange& bytes = request.files[i].bytes;
+    const auto digest = [&bytes]() -> std::optional<Sha256Digest> {
+      const auto hashed = digest_of(bytes);
+      return hashed ? std::optional(*hashed) : std::nullopt;
+    };
+    TRY(rules_.scan->check({.way = "upload",
+                            .filename = made[i].filename,
+                            .user = made[i].uploader_id,
+                            .size_bytes = made[i].size_bytes,
+                            .digest = digest},
+                           source_of(bytes)));
+  }
+  return Ok{};
+}
+
 Status Uploads::store_all(const UploadRequest& request, BlobStore& store, std::span<const ObjectKey> keys,
                           std::vector<Attachment>& made) {
   for (std::size_t i = 0; i < made.size(); ++i) {
@@ -85,6 +104,7 @@ Result<std::vector<Attachment>> Uploads::take(const UploadRequest& request) {
     TRY_ASSIGN(Attachment a, describe(request, file));
     made.push_back(std::move(a));
   }
+  TRY(scan_all(request, made));
   Status kept = keep(request, {store_, rules_.keys}, made);
   if (!kept && fallback_.store != nullptr && is_away(kept.error())) {
     log(Level::kInfo, "upload.kept_aside", {{"files", made.size()}, {"detail", kept.error().detail}});

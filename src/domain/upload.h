@@ -1,11 +1,12 @@
 // upload.h — takes files in, all or nothing.
 //
-// Order    limits, sniff, deletion tickets, bytes (hashed on the way, durable), rows. The rows are the commit point:
-// whatever
+// Order    limits, sniff, virus scan, deletion tickets, bytes (hashed on the way, durable), rows. The rows are the
+// commit point: whatever
 //          fails before it leaves nothing but objects that a job deletes, also after a crash of this process or host.
 // Away     when the store is away and there is a fallback, the same is done there, with a job for each row that moves
 // it. Errors   kTooLarge, kUnsupportedType and kInvalid name the file; kStore, kDatabase, kDiskFull: nothing was kept,
 // try again.
+//          kInfected, kNotScanned, kScannerAway: domain/virus_scan.h. Nothing was stored.
 #pragma once
 
 #include <functional>
@@ -17,6 +18,7 @@
 #include "domain/fallback.h"
 #include "domain/ports.h"
 #include "domain/stored_meta.h"
+#include "domain/virus_scan.h"
 
 namespace cloakroom {
 
@@ -38,6 +40,7 @@ struct UploadRules {
   std::string object_cache_control;
   std::chrono::seconds orphan_grace{};  // after this an object without a row is deleted
   StoredHeadersOf stored_headers = {};
+  VirusScan* scan = nullptr;  // null: nothing is scanned
 };
 
 class Uploads {
@@ -56,6 +59,7 @@ class Uploads {
 
  private:
   Result<Attachment> describe(const UploadRequest& request, const IncomingFile& file);
+  Status scan_all(const UploadRequest& request, std::span<const Attachment> made);
   struct Place {
     BlobStore& store;
     const KeyRule& keys;

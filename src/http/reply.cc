@@ -38,6 +38,11 @@ constexpr std::array kTable{
     Row{Errc::kStoreAway, 503, "store_away", "Service Unavailable",
         "The file store does not answer at the moment. Nothing was changed; try again soon."},
     Row{Errc::kDatabase, 503, "database", "Service Unavailable", "The database does not answer. Try again soon."},
+    Row{Errc::kInfected, 422, "infected", "Unprocessable Content", "A virus was found in the file. Nothing was kept."},
+    Row{Errc::kNotScanned, 422, "not_scanned", "Unprocessable Content",
+        "The file cannot be scanned for viruses. Nothing was kept."},
+    Row{Errc::kScannerAway, 503, "scanner_away", "Service Unavailable",
+        "The virus scanner does not answer at the moment. Nothing was kept; try again soon."},
     Row{Errc::kDiskFull, 507, "disk_full", "Insufficient Storage", "There is no room left. Nothing was kept."},
     Row{Errc::kUnavailable, 503, "unavailable", "Service Unavailable",
         "The service is overloaded. Nothing was changed; try again soon."},
@@ -112,6 +117,7 @@ Response problem(const Error& error, std::string_view request_id) {
   if (error.code == Errc::kDatabase || error.code == Errc::kStore || error.code == Errc::kStoreAway ||
       error.code == Errc::kUnavailable)
     r.add("Retry-After", "2");
+  if (error.code == Errc::kScannerAway) r.add("Retry-After", "10");
   return r;
 }
 

@@ -139,7 +139,8 @@ void Runner::run(int stop_fd) {
     if (options_.housekeeping) options_.housekeeping();
     auto taken = run_batch(stop_fd);
     if (taken && *taken > 0) continue;
-    auto waited = taken ? queue_.wait(stop_fd, options_.idle) : Result<QueueWait>(taken.error());
+    const auto sleep = options_.housekeeping_in ? std::min(options_.idle, options_.housekeeping_in()) : options_.idle;
+    auto waited = taken ? queue_.wait(stop_fd, std::max(sleep, milliseconds(1))) : Result<QueueWait>(taken.error());
     if (waited) {
       if (std::exchange(lost, false)) log(Level::kInfo, "jobs.queue_back", {});
       reconnect_in = kFirstReconnect;

@@ -36,6 +36,7 @@ struct RunnerOptions {
   std::function<double()> chance = {};      // 0 <= x < 1; empty: a generator of its own
   JobGroupHandlers together = {};           // asked before the handler of the kind
   std::function<void()> housekeeping = {};  // called between batches, at least every `idle`; empty: nothing
+  std::function<std::chrono::milliseconds()> housekeeping_in = {};  // when it is due again; empty: after `idle`
 };
 
 // How long to wait after the nth attempt failed (n from 1): 5 s … 1 h.

@@ -47,6 +47,8 @@ struct App {
   DirectUploads* direct_uploads = nullptr;  // null where new files do not go to an S3 store
   BlobStore* fallback = nullptr;            // where they go while `store` is away; null: nowhere
   const LinkTokens* links = nullptr;        // null: no links
+  Scanner* scanner = nullptr;               // null: nothing is scanned
+  bool scanner_needed = true;               // without it no upload is taken
 };
 
 struct Context {

@@ -15,7 +15,8 @@ Result<Response> get_readyz(App& app, const Context& context) {
   // Uploads work, and what the store holds is out of reach on all hosts alike: nobody is helped when this one is taken
   // out of service.
   const bool kept_aside = !store && app.fallback != nullptr && app.fallback->ready();
-  const bool ready = database && (store || kept_aside);
+  const Status scanner = app.scanner == nullptr ? Status(Ok{}) : app.scanner->ready();
+  const bool ready = database && (store || kept_aside) && (scanner || !app.scanner_needed);
   const auto note = [&](const char* part, const Status& status) {
     if (!status)
       log(Level::kWarning, "not_ready",
@@ -27,6 +28,7 @@ Result<Response> get_readyz(App& app, const Context& context) {
   json_object_set_new(body.get(), "database", json_string(note("database", database)));
   const char* const noted = note("store", store);
   json_object_set_new(body.get(), "store", json_string(kept_aside ? "fallback" : noted));
+  if (app.scanner != nullptr) json_object_set_new(body.get(), "scanner", json_string(note("scanner", scanner)));
   return json_response(ready ? 200 : 503, dump_json(body));
 }
 

@@ -105,6 +105,10 @@ static void some_failures_say_how_to_go_on() {
   CHECK_EQ(header(Errc::kStore, "Retry-After"), "2");
   CHECK_EQ(header(Errc::kStoreAway, "Retry-After"), "2");
   CHECK_EQ(error_status(Errc::kStoreAway), 503);
+  CHECK_EQ(error_status(Errc::kScannerAway), 503);
+  CHECK_EQ(header(Errc::kScannerAway, "Retry-After"), "10");
+  CHECK_EQ(error_status(Errc::kInfected), 422);
+  CHECK_EQ(error_status(Errc::kNotScanned), 422);
   CHECK_EQ(header(Errc::kNotFound, "Retry-After"), "");
   CHECK_EQ(header(Errc::kNotFound, "Content-Type"), "application/problem+json");
 }

@@ -22,6 +22,7 @@ struct FakeQueue : JobQueue {
   std::vector<std::pair<std::int64_t, milliseconds>> failed;
   std::string last_error;
   int away_calls = 0, waits = 0;
+  milliseconds waited_at_most{0};
   std::size_t asked = 0;
 
   Status come() { return away_calls-- > 0 ? Status(Error{Errc::kDatabase, "away", {}, true}) : Status(Ok{}); }
@@ -51,8 +52,9 @@ struct FakeQueue : JobQueue {
     released.insert(released.end(), ids.begin(), ids.end());
     return Ok{};
   }
-  Result<QueueWait> wait(int, milliseconds) override {
+  Result<QueueWait> wait(int, milliseconds most) override {
     ++waits;
+    waited_at_most = most;
     return QueueWait::kStopped;
   }
 };
@@ -128,6 +130,23 @@ void a_stop_within_a_batch_releases_the_rest() {
   CHECK((queue.completed == std::vector<std::int64_t>{1}));
   CHECK((queue.released == std::vector<std::int64_t>{2, 3}));
   CHECK_EQ(queue.waits, 0);
+}
+
+void a_sleep_ends_when_housekeeping_is_due() {
+  for (const auto& [due, slept] :
+       {std::pair(milliseconds(700), milliseconds(700)), std::pair(milliseconds(0), milliseconds(1)),  // no busy loop
+        std::pair(milliseconds(90000), milliseconds(30000))}) {
+    FakeQueue queue;
+    NeverStops stop;
+    Runner runner(queue, {},
+                  {.housekeeping =
+                       [&] {
+                         if (queue.waits > 0) stop.stop();
+                       },
+                   .housekeeping_in = [due = due] { return due; }});
+    runner.run(stop.fd());
+    CHECK_EQ(queue.waited_at_most.count(), slept.count());
+  }
 }
 
 void errors_are_kept_short_and_printable() {
@@ -246,6 +265,7 @@ int main() {
       CASE(a_kind_may_come_again_sooner_than_the_others),
       CASE(what_could_not_be_reported_is_reported_before_new_work),
       CASE(a_stop_within_a_batch_releases_the_rest),
+      CASE(a_sleep_ends_when_housekeeping_is_due),
       CASE(errors_are_kept_short_and_printable),
       CASE(jobs_of_a_kind_run_together_and_have_outcomes_of_their_own),
       CASE(a_stop_before_a_group_releases_it),
