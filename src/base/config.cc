@@ -13,6 +13,7 @@
 
 #include "base/config_access.h"
 #include "base/config_credentials.h"
+#include "base/config_limits.h"
 #include "base/config_public.h"
 #include "base/config_reader.h"
 #include "base/encode.h"
@@ -284,6 +285,7 @@ Result<Config> read_config(const EnvLookup& env) {
   while (c.cdn_url.ends_with('/')) c.cdn_url.pop_back();
   for (const SettingProblem& found : public_problems(c)) in.problem(found.name, found.what);
   read_identity(in, c);
+  c.limits = read_limits(in);
   c.route_prefix = in.text("ROUTE_PREFIX");
   while (c.route_prefix.ends_with('/')) c.route_prefix.pop_back();
   if (!c.route_prefix.empty()) c.route_prefix = path_setting(in, "ROUTE_PREFIX", c.route_prefix);

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/rate.h"
 #include "base/result.h"
 
 namespace cloakroom {
@@ -42,6 +43,16 @@ struct S3Config {
   std::string endpoint, public_endpoint, bucket, region, access_key_id, secret_access_key, session_token, addressing;
   std::string provider;  // a word of S3_PROVIDER; empty = to be guessed. `region` is empty when nobody named one.
   S3CredentialConfig credentials;
+};
+
+struct LimitsConfig {
+  struct Rates {
+    Rate uploads, downloads, misses;
+  };
+  Rates user, address;
+  std::vector<std::string> trusted_proxies;  // "10.0.0.0/8", "2001:db8::1"
+  Rate nginx_requests;                       // a second or a minute
+  std::uint32_t nginx_connections = 0;       // 0: any number
 };
 
 struct Config {
@@ -70,6 +81,7 @@ struct Config {
   std::chrono::seconds auth_request_cache{};  // 0 = off
   std::string link_secret, link_secret_previous;
   std::chrono::seconds link_expires{}, link_max_expires{};
+  LimitsConfig limits;
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;
   std::chrono::seconds shutdown_timeout{}, orphan_grace{};

@@ -30,6 +30,7 @@ enum class Errc {
   kStoreAway,  // the object store was not asked: it would not answer now
   kDatabase,   // PostgreSQL is away
   kDiskFull,
+  kTooMany,  // over a budget; retry_after and policy say more
   kInternal,
 };
 
@@ -41,6 +42,7 @@ struct Error {
   bool throttled = false;                    // the peer asks for fewer requests: pause longer before the second try
   std::chrono::milliseconds retry_after{0};  // the peer asks to be left alone for so long; 0 = it said nothing
   bool was_repeated = false;  // as often as is good by whoever failed: a second try is for later, not for now
+  std::string policy = {};    // kTooMany: the budget, as the RateLimit-Policy field writes it: "uploads";q=60;w=60
 };
 
 struct Ok {};

@@ -61,13 +61,18 @@ DirectRules direct_rules(const Config& c) {
           .max_copy_bytes = limits::kS3SinglePutBytes};  // one CopyObject takes as much as one PutObject
 }
 
+RateSet rate_set(const LimitsConfig::Rates& rates) {
+  return {rates.uploads, rates.downloads, rates.misses};
+}
+
 AppOptions app_options(const Config& c) {
   return {.instance = c.instance,
           .route_prefix = c.route_prefix,
           .cache_control = c.cache_control,
           .bodies = {c.body_temp_path, c.max_request_bytes},
           .visibility = c.visibility == "public" ? Visibility::kPublic : Visibility::kPrivate,
-          .links = {c.link_expires, c.link_max_expires}};
+          .links = {c.link_expires, c.link_max_expires},
+          .rates = {rate_set(c.limits.user), rate_set(c.limits.address)}};
 }
 
 // Null when the settings hold the keys themselves.

@@ -64,6 +64,10 @@ Uuid named_id(std::string_view text) {
   return parse_uuid(text).value_or(Uuid{});
 }
 
+Result<std::optional<ReadableAttachment>> find_file(App& app, const Context& context, const Uuid& id) {
+  return app.rows.find_within(id, context.caller.user_id, context.spenders);
+}
+
 // What the log line needs beyond the response.
 struct Dispatcher::Outcome {
   std::string_view route = "-";
@@ -95,7 +99,17 @@ Result<Response> Dispatcher::answer(const Request& request, Outcome& outcome) {
       return refuse(Errc::kDenied, "This is for the application's server alone; it needs the service token.");
     }
   }
-  return route.handler(app_, context);
+  if (route.access != Access::kAnyone && !context.caller.is_service()) {
+    const bool is_known = context.caller.user_id && app_.identity.tells_users_apart();
+    context.spenders = spenders_of(app_.options.rates, is_known ? context.caller.user_id : std::nullopt,
+                                   request.header("REMOTE_ADDR"));
+  }
+  auto answered = route.handler(app_, context);
+  // whoever guesses ids has so many guesses
+  if (!answered && answered.error().code == Errc::kNotFound && !context.spenders.empty()) {
+    TRY(app_.rows.spend(context.spenders, Budget::kMisses));
+  }
+  return answered;
 }
 
 void Dispatcher::serve(Exchange& exchange) {

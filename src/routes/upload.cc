@@ -33,7 +33,7 @@ Result<Response> post_upload(App& app, const Context& context) {
   Body body;
   TRY(open_body(context.request, app.options.bodies, body));
   TRY_ASSIGN(const std::vector<Part> parts, parse_multipart(body.range, boundary));
-  UploadRequest upload{.caller = context.caller, .dialog_id = {}, .files = {}};
+  UploadRequest upload{.caller = context.caller, .dialog_id = {}, .files = {}, .claim = {context.spenders}};
   for (const Part& part : parts) {
     if (part.is_file()) {
       upload.files.push_back({*part.filename, FileRange{body.range.fd, part.offset, part.size_bytes, {}}});
@@ -57,7 +57,7 @@ Result<Response> put_upload(App& app, const Context& context) {
   }
   Body body;
   TRY(open_body(context.request, app.options.bodies, body));
-  UploadRequest upload{.caller = context.caller, .dialog_id = {}, .files = {}};
+  UploadRequest upload{.caller = context.caller, .dialog_id = {}, .files = {}, .claim = {context.spenders}};
   if (auto dialog = query_value(context.request.query, "dialog_id"); dialog && !dialog->empty()) {
     if (!is_foreign_id(*dialog)) return refuse(Errc::kInvalid, "dialog_id is not a usable id.");
     upload.dialog_id = std::move(dialog);
