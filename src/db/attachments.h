@@ -15,6 +15,7 @@
 
 #include "db/pg.h"
 #include "db/rate_limits.h"
+#include "domain/lease.h"
 #include "domain/ports.h"
 
 namespace cloakroom {
@@ -76,7 +77,11 @@ class PgRows : public Rows {
   void meter_failed(const Error& why);
 
   Database& database_;
+  Result<std::optional<ReadableAttachment>> find_and_pay(const Uuid& id, const std::optional<std::string>& user_id,
+                                                         const Spenders& spenders, std::uint32_t times);
+
   PgRateLimits rates_{database_};
+  Leases downloads_in_advance_;
   std::chrono::steady_clock::time_point unmetered_until_{};
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 namespace cloakroom {
 namespace {
@@ -19,8 +20,7 @@ constexpr std::array kSpendTwo{Statement{"spend_upload_2", CLOAKROOM_SPEND_TWO("
                                Statement{"spend_download_2", CLOAKROOM_SPEND_TWO("downloads")},
                                Statement{"spend_miss_2", CLOAKROOM_SPEND_TWO("misses")}};
 
-// By Budget, how far ahead of now, in microseconds.
-#define CLOAKROOM_AHEAD(column) "(extract(epoch FROM " column " - now()) * 1000000)::int8"
+// The columns by Budget.
 constexpr Statement kRead{"read_rate_limits", "SELECT key, " CLOAKROOM_AHEAD("uploads") ", " CLOAKROOM_AHEAD(
                                                   "downloads") ", " CLOAKROOM_AHEAD("misses") " FROM rate_limits"
                                                   " WHERE key = ANY ($1::text[])"};
@@ -40,12 +40,20 @@ std::int64_t slack_of(const Rate& rate) {
 
 }  // namespace
 
-void spend_params(Params& params, const Spenders& spenders, Budget budget, Misses misses) {
+void spend_params(Params& params, const Spenders& spenders, Budget budget, Misses misses, std::uint32_t times) {
   for (const Spender& spender : spenders) {
     const Rate& rate = spender.rates->of(budget);
-    params.text(spender.key).int8(interval_of(rate)).int8(slack_of(rate));
+    const std::int64_t in_advance = interval_of(rate) * (times - 1);
+    params.text(spender.key).int8(interval_of(rate) + in_advance).int8(slack_of(rate) - in_advance);
     if (misses == Misses::kAsked) params.int8(slack_of(spender.rates->misses));
   }
+}
+
+std::int64_t left_of(const Spender& spender, Budget budget, std::int64_t ahead_microseconds) {
+  const Rate& rate = spender.rates->of(budget);
+  if (!rate.is_on()) return std::numeric_limits<std::int64_t>::max();
+  const std::int64_t room = slack_of(rate) - std::max<std::int64_t>(0, ahead_microseconds);  // the past is no room
+  return room < 0 ? 0 : room / interval_of(rate) + 1;
 }
 
 Status PgRateLimits::spend(const Spenders& spenders, Budget budget) {

@@ -26,7 +26,13 @@ namespace cloakroom {
 enum class Misses { kAsked, kNotAsked };
 // Appends, for each spender: its key, the interval, how far ahead it may be, and where misses are asked how far they
 // may be. int8, in microseconds.
-void spend_params(Params& params, const Spenders& spenders, Budget budget, Misses misses);
+// `times`: of a request that pays for others in advance.
+void spend_params(Params& params, const Spenders& spenders, Budget budget, Misses misses, std::uint32_t times = 1);
+// How many more would be accepted of a spender whose budget is so far ahead of now.
+std::int64_t left_of(const Spender& spender, Budget budget, std::int64_t ahead_microseconds);
+
+// How far a budget is ahead of now, in microseconds.
+#define CLOAKROOM_AHEAD(column) "(extract(epoch FROM " column " - now()) * 1000000)::int8"
 
 class PgRateLimits {
  public:

@@ -128,6 +128,42 @@ static void many_at_once_get_exactly_the_budget() {
   CHECK_EQ(wrong.load(), 0);
 }
 
+static void what_is_taken_in_advance_is_paid_and_writes_no_row_again() {
+  World w;
+  const RateSet plenty{{}, rate("6400/d"), {}};
+  const Spenders one{{"u:x", &plenty}};
+  const auto written = [&] {
+    return value(w.database, "SELECT round(extract(epoch FROM downloads - now()) / 13.5) FROM rate_limits");
+  };
+  const Uuid id = new_id();
+  CHECK_EQ(w.read(id, one), Errc::kNotFound);
+  CHECK_EQ(written(), "1");
+  for (int i = 0; i < 32; ++i) CHECK_EQ(w.read(id, one), Errc::kNotFound);
+  CHECK_EQ(written(), "33");
+  CHECK_EQ(w.read(id, one), Errc::kNotFound);
+  CHECK_EQ(written(), "65");
+}
+
+static void few_misses_left_are_asked_for_each_time() {
+  World w;
+  const RateSet some{{}, rate("6400/d"), rate("10/d")};
+  const Spenders one{{"u:x", &some}};
+  PgRows other(w.database);  // another process
+  for (int i = 0; i < 40; ++i) CHECK_EQ(w.read(new_id(), one), Errc::kNotFound);
+  for (int i = 0; i < 10; ++i) CHECK_OK(other.spend(one, Budget::kMisses));
+  CHECK_EQ(w.read(new_id(), one), Errc::kTooMany);
+}
+
+static void a_refused_miss_ends_what_was_taken_in_advance() {
+  World w;
+  const RateSet some{{}, rate("6400/d"), rate("200/d")};
+  const Spenders one{{"u:x", &some}};
+  for (int i = 0; i < 3; ++i) CHECK_EQ(w.read(new_id(), one), Errc::kNotFound);
+  for (int i = 0; i < 200; ++i) CHECK_OK(w.rows.spend(one, Budget::kMisses));
+  CHECK_ERR(w.rows.spend(one, Budget::kMisses), Errc::kTooMany);
+  CHECK_EQ(w.read(new_id(), one), Errc::kTooMany);
+}
+
 static void a_meter_that_is_gone_stops_nobody() {
   World w;
   const Attachment a = put(w.rows, upload());
@@ -168,6 +204,9 @@ int main() {
       CASE(an_upload_over_its_budget_has_no_ticket),
       CASE(an_unlimited_budget_beside_a_limited_one_is_never_empty),
       CASE(many_at_once_get_exactly_the_budget),
+      CASE(what_is_taken_in_advance_is_paid_and_writes_no_row_again),
+      CASE(few_misses_left_are_asked_for_each_time),
+      CASE(a_refused_miss_ends_what_was_taken_in_advance),
       CASE(a_meter_that_is_gone_stops_nobody),
       CASE(full_budgets_are_forgotten),
       CASE(budgets_are_unlogged_and_without_further_indexes),
