@@ -36,6 +36,8 @@ class Identity {
       : options_(std::move(options)), jwt_(std::move(jwt)) {}
 
   Result<Caller> who(const Evidence& evidence, TimePoint now) const;
+  // False where everybody is the same one.
+  bool tells_users_apart() const { return options_.mode != IdentityOptions::Mode::kNone; }
   // Whether somebody without nginx's word can say who he is: needed where nginx lets links pass unasked.
   bool knows_users_by_token() const { return options_.mode == IdentityOptions::Mode::kJwt; }
 

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/rate.h"
 #include "base/result.h"
 
 namespace cloakroom {
@@ -49,6 +50,16 @@ struct S3Config {
   std::string ca_file;   // trusted instead of the system's authorities; empty = those
   std::string provider;  // a word of S3_PROVIDER; empty = to be guessed. `region` is empty when nobody named one.
   S3CredentialConfig credentials;
+};
+
+struct LimitsConfig {
+  struct Rates {
+    Rate uploads, downloads, misses;
+  };
+  Rates user, address;
+  std::vector<std::string> trusted_proxies;  // "10.0.0.0/8", "2001:db8::1"
+  Rate nginx_requests;                       // a second or a minute
+  std::uint32_t nginx_connections = 0;       // 0: any number
 };
 
 struct Config {
@@ -84,6 +95,7 @@ struct Config {
   std::uint64_t clamd_max_bytes = 0;
   bool clamd_fail_open = false;
   std::uint64_t rescan_bytes_per_second = 0;  // 0 = no rescans
+  LimitsConfig limits;
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;
   std::chrono::seconds shutdown_timeout{}, orphan_grace{}, body_timeout{};

@@ -14,4 +14,10 @@ namespace cloakroom {
 
 Result<std::string> canonical_ip(std::string_view text);
 
+// What one client has: an IPv4 address, or the /64 around an IPv6 one, "2001:db8:0:1::".
+Result<std::string> client_network(std::string_view text);
+
+// "192.0.2.0/24", "2001:db8::/32" or a single address, as nginx takes them.
+bool is_network(std::string_view text);
+
 }  // namespace cloakroom

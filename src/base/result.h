@@ -34,6 +34,7 @@ enum class Errc {
   kScannerAway,  // the virus scanner is away, and without its word nothing is kept
   kDiskFull,
   kUnavailable,  // this process has no descriptor or memory left for it now
+  kTooMany,      // over a budget; retry_after and policy say more
   kInternal,
 };
 
@@ -45,6 +46,7 @@ struct Error {
   bool throttled = false;                    // the peer asks for fewer requests: pause longer before the second try
   std::chrono::milliseconds retry_after{0};  // the peer asks to be left alone for so long; 0 = it said nothing
   bool was_repeated = false;  // as often as is good by whoever failed: a second try is for later, not for now
+  std::string policy = {};    // kTooMany: the budget, as the RateLimit-Policy field writes it: "uploads";q=60;w=60
 };
 
 struct Ok {};

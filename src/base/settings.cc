@@ -171,6 +171,29 @@ constexpr std::array kSettings{
         "RESCAN_RATE", "5M", false, "",
         "When clamd has new signatures `cloakroom jobs` scans the kept files again, at most so many bytes a second. "
         "0: never."},
+    Setting{
+        "RATE_UPLOADS", "120/m", false, "",
+        "How many uploads a user may begin: `120/m` is 120 at once and then one every half second, `120/m burst 20` "
+        "20 at once; s, m, h, d; `off`. All nodes count together. The service token is not limited."},
+    Setting{"RATE_DOWNLOADS", "3000/m", false, "",
+            "The same for requests for single files: their bytes, ranges of them, and what is known of them."},
+    Setting{"RATE_MISSES", "300/m", false, "",
+            "The same for requests for files that are not there or not the user's. Whoever has none left gets no file "
+            "at all, so that the answer tells nothing."},
+    Setting{"RATE_UPLOADS_ADDRESS", "1200/m", false, "",
+            "The same for everybody behind one client address (IPv6: one /64). Requests without a user, by a link or "
+            "for public files, are counted here alone."},
+    Setting{"RATE_DOWNLOADS_ADDRESS", "30000/m", false, "", "The same."},
+    Setting{"RATE_MISSES_ADDRESS", "3000/m", false, "", "The same."},
+    Setting{
+        "TRUSTED_PROXIES", "", false, "",
+        "Addresses and networks of the proxies before nginx, separated by commas, such as `10.0.0.0/8, 2001:db8::1`. "
+        "The client is then the last address in X-Forwarded-For that is none of them. Written into the nginx "
+        "include. Empty: whoever connects is the client."},
+    Setting{"NGINX_LIMIT_REQUESTS", "100/s burst 400", false, "",
+            "What nginx lets through from one client address before it asks anybody, in a second or a minute; `off`."},
+    Setting{"NGINX_LIMIT_CONNECTIONS", "200", false, "",
+            "Requests of one client address at the same time that nginx takes, slow ones included. 0: any number."},
     Setting{"ROUTE_PREFIX", "/api", false, "", "Path before all routes but /healthz and /readyz."},
     Setting{"WORKERS", "4", false, "", "Child processes, 1 to 256."},
     Setting{"MAX_REQUESTS", "10000", false, "", "A child is replaced after this many requests. 0: never."},

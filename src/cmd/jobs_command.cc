@@ -123,6 +123,24 @@ class TicketSweeper {
   std::chrono::steady_clock::time_point next_{};
 };
 
+// Budgets that are full again.
+class RateSweeper {
+ public:
+  explicit RateSweeper(Database& database) : rates_(database) {}
+
+  void sweep_when_due() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_) return;
+    next_ = now + kTicketsEvery;
+    const auto removed = rates_.forget();
+    if (!removed) log(Level::kWarning, "rate_limits.sweep_failed", {{"detail", removed.error().detail}});
+  }
+
+ private:
+  PgRateLimits rates_;
+  std::chrono::steady_clock::time_point next_{};
+};
+
 int run_sweep(std::optional<std::chrono::seconds> older_than) {
   const auto config = settings_or_complain();
   if (!config) return kExitConfig;
@@ -163,6 +181,7 @@ int run_jobs(bool once) {
   Sweeper sweeper(*config, *stores, database, std::nullopt);
   PgDirectUploads direct_rows(database);
   TicketSweeper tickets(direct_rows, config->orphan_grace);
+  RateSweeper rates(database);
   JobHandlers handlers{{"abort_multipart", abort_multipart_handler(stores->s3_direct_guarded.get())}};
   std::optional<Mover> mover;
   if (stores->s3) {
@@ -186,6 +205,7 @@ int run_jobs(bool once) {
     sweeper.sweep_when_due();
     tickets.sweep_when_due();
     if (rescan) rescan->step();
+    rates.sweep_when_due();
     if (purger) purger->purge();
   };
   std::function<std::chrono::milliseconds()> housekeeping_in;

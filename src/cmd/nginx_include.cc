@@ -86,6 +86,23 @@ Result<std::string> substitute(std::string line, const std::map<std::string, std
   return line;
 }
 
+// Whom nginx believes, and what it lets through before it asks the worker.
+void add_limits(const LimitsConfig& limits, TemplateInput& input) {
+  std::string& real_ip = input.parts["real-ip"];
+  for (const std::string& proxy : limits.trusted_proxies) real_ip += "    set_real_ip_from    " + proxy + ";\n";
+  if (!real_ip.empty()) real_ip += "    real_ip_header      X-Forwarded-For;\n    real_ip_recursive   on;\n";
+  if (const Rate& rate = limits.nginx_requests; rate.is_on()) {
+    input.conditions.insert({"limits", "limit_requests"});
+    // a second and a minute are all that the settings take
+    input.values["LIMIT_RATE"] = fmt::format("{}r/{}", rate.count, rate.period.count() == 1 ? 's' : 'm');
+    input.values["LIMIT_BURST"] = std::to_string(rate.burst);
+  }
+  if (limits.nginx_connections > 0) {
+    input.conditions.insert({"limits", "limit_connections"});
+    input.values["LIMIT_CONNECTIONS"] = std::to_string(limits.nginx_connections);
+  }
+}
+
 }  // namespace
 
 Result<std::string> render_template(const std::string& text, const TemplateInput& input) {
@@ -158,6 +175,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
       if (config.auth_request_cache.count() > 0) input.conditions.insert("ask_cache");
     }
   }
+  add_limits(config.limits, input);
   if (config.auth == "jwt") input.conditions.insert("ask_worker");
   if (!config.cors_origins.empty()) input.conditions.insert("cors");
   if (config.auth != "jwt" && !input.conditions.contains("auth_request")) input.conditions.insert("asks_nobody");
@@ -177,7 +195,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
     input.values["S3_ADDRESS"] = name + ":" + endpoint.port;
     TRY_ASSIGN(input.parts["s3"], read_text(template_folder + "/s3.inc.in"));
   }
-  for (const char* part : {"params", "identity", "who-cache", "headers"}) {
+  for (const char* part : {"params", "identity", "who-cache", "headers", "limits"}) {
     TRY_ASSIGN(input.parts[part], read_text(template_folder + "/" + part + ".inc.in"));
   }
   TRY_ASSIGN(input.parts["problem"], read_text(template_folder + "/problem.inc.in"));

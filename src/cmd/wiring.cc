@@ -70,6 +70,10 @@ DirectRules direct_rules(const Config& c) {
       .expires = c.direct_upload_expires, .part_bytes = c.direct_part_bytes, .max_parts = profile_of(*c.s3).max_parts};
 }
 
+RateSet rate_set(const LimitsConfig::Rates& rates) {
+  return {rates.uploads, rates.downloads, rates.misses};
+}
+
 AppOptions app_options(const Config& c) {
   return {.instance = c.instance,
           .route_prefix = c.route_prefix,
@@ -78,7 +82,8 @@ AppOptions app_options(const Config& c) {
           .visibility = c.visibility == "public" ? Visibility::kPublic : Visibility::kPrivate,
           .links = {c.link_expires, c.link_max_expires},
           .origins = {.site = c.site_origins, .listed = c.cors_origins},
-          .resource_policy = c.resource_policy};
+          .resource_policy = c.resource_policy,
+          .rates = {rate_set(c.limits.user), rate_set(c.limits.address)}};
 }
 
 // Null when the settings hold the keys themselves.

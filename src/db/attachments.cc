@@ -29,9 +29,6 @@ enum Column {
 };
 static_assert(kIsMember == kAttachmentColumns);
 
-#define CLOAKROOM_IS_MEMBER \
-  "EXISTS (SELECT FROM dialog_members m WHERE m.dialog_id = a.dialog_id AND m.user_id = $2::text) AS is_member"
-
 constexpr Statement kReady{"ready", "SELECT 1 FROM attachments LIMIT 1"};
 
 // Where there is no such row, a stand-in with the nil id goes the same way: fetched, asked for its members, sent and

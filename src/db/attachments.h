@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "db/pg.h"
+#include "db/rate_limits.h"
+#include "domain/lease.h"
 #include "domain/ports.h"
 
 namespace cloakroom {
@@ -23,6 +25,9 @@ namespace cloakroom {
   "a.id, a.status, a.uploader_id, a.dialog_id, a.message_id, a.account_id, a.filename, a.mime_type, " \
   "a.size_bytes, a.sha256, a.store, a.key, a.width, a.height, a.created_at"
 inline constexpr int kAttachmentColumns = 15;
+// The column after them, where a statement asks for it. $2 is the user's id.
+#define CLOAKROOM_IS_MEMBER \
+  "EXISTS (SELECT FROM dialog_members m WHERE m.dialog_id = a.dialog_id AND m.user_id = $2::text) AS is_member"
 
 // $1 message ids text[], $2 user id text
 extern const Statement kFindByMessages;
@@ -42,10 +47,15 @@ class PgRows : public Rows {
                                                      std::chrono::seconds grace) override;
   Status hasten_deletions(std::span<const DeletionTicket> tickets) override;
   // REQUIRES: every attachment is kUploaded. Another row with the same id or the same object: kConflict.
+  Result<std::vector<DeletionTicket>> plan_upload(StoreKind store, std::span<const ObjectKey> keys,
+                                                  std::chrono::seconds grace, const UploadClaim& claim) override;
   Status commit_upload(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) override;
   Status commit_kept(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) override;
   Status switch_object(const ObjectSwitch& change) override;
   Result<std::optional<ReadableAttachment>> find(const Uuid& id, const std::optional<std::string>& user_id) override;
+  Result<std::optional<ReadableAttachment>> find_within(const Uuid& id, const std::optional<std::string>& user_id,
+                                                        const Spenders& spenders) override;
+  Status spend(const Spenders& spenders, Budget budget) override;
   // Ordered by message, then by time of upload, then by id.
   Result<std::vector<ReadableAttachment>> find_by_messages(std::span<const std::string> message_ids,
                                                            const std::optional<std::string>& user_id) override;
@@ -62,7 +72,17 @@ class PgRows : public Rows {
   Status commit(const Statement& statement, std::span<const Attachment> attachments,
                 std::span<const DeletionTicket> tickets);
 
+  // A fault of the meter, not of the one who is measured: he passes, and for a while nobody is measured.
+  bool is_metered(const Spenders& spenders, Budget budget) const;
+  void meter_failed(const Error& why);
+
   Database& database_;
+  Result<std::optional<ReadableAttachment>> find_and_pay(const Uuid& id, const std::optional<std::string>& user_id,
+                                                         const Spenders& spenders, std::uint32_t times);
+
+  PgRateLimits rates_{database_};
+  Leases downloads_in_advance_;
+  std::chrono::steady_clock::time_point unmetered_until_{};
 };
 
 }  // namespace cloakroom

@@ -111,6 +111,7 @@ Result<DirectTicket> DirectUploads::open(const DirectRequest& request) {
   }
 
   if (upload.part_bytes > 0) TRY(p_.store.admits());  // else the store is not asked for a ticket
+  TRY(p_.rows.spend(request.claim.spenders, Budget::kUploads));
   TRY(p_.tickets.add(upload, uploads_.orphan_grace));
   DirectTicket ticket{.id = upload.id, .expires_at = upload.expires_at, .request = {}};
   const DirectObject object{key, upload.size_bytes};

@@ -33,6 +33,7 @@ struct DirectRequest {
   std::string content_type;  // lower case, no parameters; "application/octet-stream" when the client does not know
   std::uint64_t size_bytes = 0;
   std::optional<Sha256Digest> sha256;
+  UploadClaim claim = {};
 };
 
 struct DirectTicket {

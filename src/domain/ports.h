@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "domain/attachment.h"
 #include "domain/object_key.h"
+#include "domain/spending.h"
 
 namespace cloakroom {
 
@@ -117,6 +118,11 @@ struct DeletionTicket {
   std::int64_t id = 0;
 };
 
+// What an upload takes before its bytes are stored.
+struct UploadClaim {
+  Spenders spenders = {};
+};
+
 struct ReadableAttachment {
   Attachment attachment;
   bool caller_is_member = false;  // of attachment.dialog_id; false without a dialog or a user
@@ -152,6 +158,11 @@ class Rows {
   // Before bytes are stored: these objects will be deleted after `grace`; one ticket for each key, in order.
   virtual Result<std::vector<DeletionTicket>> plan_deletions(StoreKind store, std::span<const ObjectKey> keys,
                                                              std::chrono::seconds grace) = 0;
+  // The same at the beginning of an upload, which is spent. kTooMany: no ticket.
+  virtual Result<std::vector<DeletionTicket>> plan_upload(StoreKind store, std::span<const ObjectKey> keys,
+                                                          std::chrono::seconds grace, const UploadClaim& /*claim*/) {
+    return plan_deletions(store, keys, grace);
+  }
   // The upload failed: let them be deleted now.
   virtual Status hasten_deletions(std::span<const DeletionTicket> tickets) = 0;
   // The commit point: all rows appear and all tickets vanish, or neither. kConflict when a ticket is gone already.
@@ -163,6 +174,15 @@ class Rows {
   virtual Status switch_object(const ObjectSwitch& change) = 0;
 
   virtual Result<std::optional<ReadableAttachment>> find(const Uuid& id, const std::optional<std::string>& user_id) = 0;
+  // The same, and one download is spent. kTooMany when there is none left, or no miss: whether there is such a file or
+  // not. A meter that fails lets everybody pass.
+  virtual Result<std::optional<ReadableAttachment>> find_within(const Uuid& id,
+                                                                const std::optional<std::string>& user_id,
+                                                                const Spenders& /*spenders*/) {
+    return find(id, user_id);
+  }
+  // One is spent; kTooMany when there was none left.
+  virtual Status spend(const Spenders& /*spenders*/, Budget /*budget*/) { return Ok{}; }
   virtual Result<std::vector<ReadableAttachment>> find_by_messages(std::span<const std::string> message_ids,
                                                                    const std::optional<std::string>& user_id) = 0;
   virtual Result<std::vector<Attachment>> find_unlinked(const std::optional<std::string>& uploader_id,

@@ -81,7 +81,7 @@ Status Uploads::keep(const UploadRequest& request, const Place& place, std::vect
     a.store = place.store.kind();
     a.key = keys.back().str();
   }
-  TRY_ASSIGN(const auto tickets, rows_.plan_deletions(place.store.kind(), keys, rules_.orphan_grace));
+  TRY_ASSIGN(const auto tickets, rows_.plan_upload(place.store.kind(), keys, rules_.orphan_grace, place.claim));
   Status done = store_all(request, place.store, keys, made);
   if (done) done = place.to_be_moved ? rows_.commit_kept(made, tickets) : rows_.commit_upload(made, tickets);
   if (done) return done;
@@ -105,10 +105,10 @@ Result<std::vector<Attachment>> Uploads::take(const UploadRequest& request) {
     made.push_back(std::move(a));
   }
   TRY(scan_all(request, made));
-  Status kept = keep(request, {store_, rules_.keys}, made);
+  Status kept = keep(request, {store_, rules_.keys, false, request.claim}, made);
   if (!kept && fallback_.store != nullptr && is_away(kept.error())) {
     log(Level::kInfo, "upload.kept_aside", {{"files", made.size()}, {"detail", kept.error().detail}});
-    kept = keep(request, {*fallback_.store, fallback_.keys, true}, made);
+    kept = keep(request, {*fallback_.store, fallback_.keys, true, request.claim}, made);
   }
   if (!kept) return std::move(kept).error();
   return made;

@@ -31,6 +31,7 @@ struct UploadRequest {
   Caller caller;
   std::optional<std::string> dialog_id;
   std::vector<IncomingFile> files;
+  UploadClaim claim = {};
 };
 
 struct UploadRules {
@@ -64,6 +65,7 @@ class Uploads {
     BlobStore& store;
     const KeyRule& keys;
     bool to_be_moved = false;
+    UploadClaim claim = {};
   };
   Status keep(const UploadRequest& request, const Place& place, std::vector<Attachment>& made);
   Status store_all(const UploadRequest& request, BlobStore& store, std::span<const ObjectKey> keys,

@@ -34,6 +34,7 @@ constexpr std::array kTable{
     Row{Errc::kUnsupportedType, 415, "unsupported_type", "Unsupported Media Type", "This type is not accepted here."},
     Row{Errc::kRangeNotSatisfiable, 416, "range_not_satisfiable", "Range Not Satisfiable",
         "The file has no such range."},
+    Row{Errc::kTooMany, 429, "too_many", "Too Many Requests", "Too many requests. Try again later."},
     Row{Errc::kStore, 502, "store", "Bad Gateway", "The file store does not answer. Nothing was changed; try again."},
     Row{Errc::kStoreAway, 503, "store_away", "Service Unavailable",
         "The file store does not answer at the moment. Nothing was changed; try again soon."},
@@ -118,6 +119,15 @@ Response problem(const Error& error, std::string_view request_id) {
       error.code == Errc::kUnavailable)
     r.add("Retry-After", "2");
   if (error.code == Errc::kScannerAway) r.add("Retry-After", "10");
+  // draft-ietf-httpapi-ratelimit-headers-08: structured fields; r what is left, t seconds until there is more
+  if (error.code == Errc::kTooMany) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(error.retry_after).count();
+    r.add("Retry-After", std::to_string(seconds));
+    if (!error.policy.empty()) {
+      const std::string_view name = std::string_view(error.policy).substr(0, error.policy.find(';'));
+      r.add("RateLimit-Policy", error.policy).add("RateLimit", fmt::format("{};r=0;t={}", name, seconds));
+    }
+  }
   return r;
 }
 

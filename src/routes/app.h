@@ -33,6 +33,7 @@ struct AppOptions {
   LinkRules links = {};
   OriginRules origins = {};
   std::string resource_policy = "same-site";  // Cross-Origin-Resource-Policy of every answer
+  RateRules rates = {};
 };
 
 // One per process; the references outlive it.
@@ -55,6 +56,7 @@ struct Context {
   const Request& request;
   std::span<const std::string> params;  // of the path, in order
   Caller caller;                        // of a route that asks for one
+  Spenders spenders = {};               // whose budgets this request is taken from
 };
 
 // kReader: a caller, or whoever has a link; with VISIBILITY=public anybody, and nobody is asked who he is.
@@ -69,6 +71,8 @@ struct Route {
 Evidence evidence_of(const Request& request);
 // What an address names. An id that cannot exist is asked for like any other: its 404 takes as long.
 Uuid named_id(std::string_view text);
+// One file by its id, which spends a download.
+Result<std::optional<ReadableAttachment>> find_file(App& app, const Context& context, const Uuid& id);
 // A link that came with a request for a file is added to the caller, and makes one of nobody. A bad one is like none.
 void take_link(const App& app, const Route& route, const Context& context, Result<Caller>& caller);  // links.cc
 // "/api/files/ID/NAME?link=TOKEN"

@@ -88,7 +88,7 @@ Result<LinkRequest> read_link(const Caller& caller, std::string_view text) {
 
 Result<Response> get_attachment(App& app, const Context& context) {
   const Uuid id = named_id(context.params[0]);
-  TRY_ASSIGN(const auto found, app.rows.find(id, context.caller.user_id));
+  TRY_ASSIGN(const auto found, find_file(app, context, id));
   TRY(check_read(context.caller, found));
   return json_response(200, dump_json(attachment_json(app, found->attachment)));
 }
@@ -112,7 +112,7 @@ Result<Response> list_attachments(App& app, const Context& context) {
 
 Result<Response> delete_attachment(App& app, const Context& context) {
   const Uuid id = named_id(context.params[0]);
-  TRY_ASSIGN(const auto found, app.rows.find(id, context.caller.user_id));
+  TRY_ASSIGN(const auto found, find_file(app, context, id));
   TRY(check_remove(context.caller, found));
   TRY_ASSIGN(const bool removed, app.rows.remove_unlinked(id));
   if (!removed) return refuse(Errc::kConflict, "The attachment was linked or removed a moment ago.");

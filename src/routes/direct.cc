@@ -44,6 +44,7 @@ Result<Json> read_object(App& app, const Context& context) {
 Result<DirectRequest> read_wish(const Context& context, const Json& body) {
   DirectRequest wish;
   wish.caller = context.caller;
+  wish.claim.spenders = context.spenders;
   const auto filename = text_member(body, "filename");
   if (!filename || filename->empty()) return refuse(Errc::kInvalid, "filename is missing.");
   wish.filename = *filename;

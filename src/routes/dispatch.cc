@@ -75,6 +75,10 @@ Status check_origin(const App& app, const Request& request) {
                 "program sends its token as Authorization: Bearer, or the site's address as Origin.");
 }
 
+Result<std::optional<ReadableAttachment>> find_file(App& app, const Context& context, const Uuid& id) {
+  return app.rows.find_within(id, context.caller.user_id, context.spenders);
+}
+
 // What the log line needs beyond the response.
 struct Dispatcher::Outcome {
   std::string_view route = "-";
@@ -113,7 +117,17 @@ Result<Response> Dispatcher::answer(const Request& request, Outcome& outcome) {
     }
     if (is_write(request.method)) TRY(check_origin(app_, request));
   }
-  return route.handler(app_, context);
+  if (route.access != Access::kAnyone && !context.caller.is_service()) {
+    const bool is_known = context.caller.user_id && app_.identity.tells_users_apart();
+    context.spenders = spenders_of(app_.options.rates, is_known ? context.caller.user_id : std::nullopt,
+                                   request.header("REMOTE_ADDR"));
+  }
+  auto answered = route.handler(app_, context);
+  // whoever guesses ids has so many guesses
+  if (!answered && answered.error().code == Errc::kNotFound && !context.spenders.empty()) {
+    TRY(app_.rows.spend(context.spenders, Budget::kMisses));
+  }
+  return answered;
 }
 
 HeaderList Dispatcher::policies(const Request& request) const {

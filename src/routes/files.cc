@@ -166,7 +166,7 @@ struct Render {
 // row was read: then the row says by now where it is.
 Result<Attachment> readable(App& app, const Context& context, const Uuid& id) {
   for (bool again = false;; again = true) {
-    TRY_ASSIGN(auto found, app.rows.find(id, context.caller.user_id));
+    TRY_ASSIGN(auto found, again ? app.rows.find(id, context.caller.user_id) : find_file(app, context, id));
     TRY(check_read_file(app.options.visibility, context.caller, found));
     Attachment& a = found->attachment;
     if (again || app.fallback == nullptr || a.store != app.fallback->kind()) return std::move(a);

@@ -97,7 +97,7 @@ Result<Response> post_link_token(App& app, const Context& context) {
   if (app.links == nullptr) {
     return refuse(Errc::kConflict, "There are no links here: LINK_SECRET is not set, or every file is public.");
   }
-  TRY_ASSIGN(const auto found, app.rows.find(named_id(context.params[0]), context.caller.user_id));
+  TRY_ASSIGN(const auto found, find_file(app, context, named_id(context.params[0])));
   TRY(check_make_link(context.caller, found));
   TRY_ASSIGN(const std::string text, read_small_body(context.request, app.options.bodies, limits::kJsonBodyBytes));
   TRY_ASSIGN(const LinkWish wish, read_wish(app, text));

@@ -45,7 +45,7 @@ Result<Response> post_upload(App& app, const Context& context) {
   Body body;
   TRY(open_body(context.request, app.options.bodies, body));
   TRY_ASSIGN(const std::vector<Part> parts, parse_multipart(body.range, boundary));
-  UploadRequest upload{.caller = context.caller, .dialog_id = {}, .files = {}};
+  UploadRequest upload{.caller = context.caller, .dialog_id = {}, .files = {}, .claim = {context.spenders}};
   for (const Part& part : parts) {
     if (part.is_file()) {
       upload.files.push_back({*part.filename, FileRange{body.range.fd, part.offset, part.size_bytes, {}}});
@@ -69,7 +69,7 @@ Result<Response> put_upload(App& app, const Context& context) {
   }
   Body body;
   TRY(open_body(context.request, app.options.bodies, body));
-  UploadRequest upload{.caller = context.caller, .dialog_id = {}, .files = {}};
+  UploadRequest upload{.caller = context.caller, .dialog_id = {}, .files = {}, .claim = {context.spenders}};
   TRY_ASSIGN(upload.dialog_id, dialog_of(context.request.query));
   upload.files.push_back({context.params[0], body.range});
   return take(app, upload, false);

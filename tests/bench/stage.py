@@ -14,6 +14,9 @@ REPOSITORY = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent / "system"))
 from processes import ROOT, USER, Process, as_user, children, free_port, own, wait_until  # noqa: E402
 
+# One client at full speed is what every limit is there to stop.
+UNLIMITED = {"NGINX_LIMIT_REQUESTS": "off", "NGINX_LIMIT_CONNECTIONS": "0", **{
+    f"RATE_{what}{whose}": "off" for what in ("UPLOADS", "DOWNLOADS", "MISSES") for whose in ("", "_ADDRESS")}}
 WORKERS = 4  # children of the product, processes of the floor
 POSTGRES = HERE.parent / "servers/postgres"
 CEPH = HERE.parent / "servers/ceph-s3"
@@ -99,7 +102,7 @@ class Product:
             "JWT_SECRET": stage.secret, "FASTCGI_SOCKET": self.socket, "WORKERS": str(WORKERS),
             "UPLOAD_STORAGE_PATH": f"{stage.dir}/files", "MAX_UPLOAD_SIZE": "600M",
             "NGINX_CACHE_PATH": f"{stage.dir}/nginx/cache-{name}",
-            "NGINX_ERROR_LOG": f"{stage.dir}/log/nginx-error.log",
+            "NGINX_ERROR_LOG": f"{stage.dir}/log/nginx-error.log", **UNLIMITED,
             **settings}
 
     def tool(self, *words):
@@ -149,10 +152,13 @@ class Stage:
         self.postgres_pid = int((self.dir / "postgres/data/postmaster.pid").read_text().split()[0])
 
         self.product = Product(self, "default", {})
-        self.products = [self.product]
+        # every budget is asked and never empty
+        self.metered = Product(self, "metered", {k: "1000000/s" for k in UNLIMITED if k.startswith("RATE_")})
+        self.products = [self.product, self.metered]
         self.product.tool("migrate")
         self.token = self.product.tool("token", "alice", "--ttl", "86400")
         self.product.start()
+        self.metered.start()
         jobs = Process([self.app / "bin/cloakroom", "jobs"], self.product.env, self.dir / "log/jobs.log")
         self.running.append(jobs)
         self.start_nginx()

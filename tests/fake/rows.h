@@ -28,6 +28,7 @@ class FakeRows final : public Rows {
   std::map<std::int64_t, Deletion> deletions;  // by ticket
   std::vector<std::string> to_be_moved;        // keys of rows with a job 'move_object'
   std::set<std::pair<std::string, std::string>> members;
+  std::vector<std::string> spent;  // "downloads u:alice", in order
 
   Status ready() override { return failures.enter("ready"); }
 
@@ -40,6 +41,26 @@ class FakeRows final : public Rows {
       deletions.insert({last_ticket_, {store, key.str(), grace}});
     }
     return tickets;
+  }
+
+  Result<std::vector<DeletionTicket>> plan_upload(StoreKind store, std::span<const ObjectKey> keys,
+                                                  std::chrono::seconds grace, const UploadClaim& claim) override {
+    TRY(spend(claim.spenders, Budget::kUploads));
+    return plan_deletions(store, keys, grace);
+  }
+
+  Result<std::optional<ReadableAttachment>> find_within(const Uuid& id, const std::optional<std::string>& user_id,
+                                                        const Spenders& spenders) override {
+    TRY(spend(spenders, Budget::kDownloads));
+    return find(id, user_id);
+  }
+
+  // Endless budgets, but for a failure that was ordered.
+  Status spend(const Spenders& spenders, Budget budget) override {
+    if (spenders.empty()) return Ok{};
+    TRY(failures.enter("spend"));
+    for (const Spender& one : spenders) spent.push_back(std::string(to_string(budget)) + " " + one.key);
+    return Ok{};
   }
 
   Status hasten_deletions(std::span<const DeletionTicket> tickets) override {

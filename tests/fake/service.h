@@ -27,6 +27,7 @@ struct ServiceOptions {
   bool links = true;
   std::string jwt_secret = {};  // users are known by tokens then
   std::string cache_control = "private, max-age=60";
+  RateRules rates = {};
 };
 
 using Variables = std::map<std::string, std::string>;
@@ -48,7 +49,8 @@ class Service {
                         options.cache_control,
                         {folder.path(), 1000},
                         options.visibility,
-                        {std::chrono::seconds(100), std::chrono::seconds(1000)}},
+                        {std::chrono::seconds(100), std::chrono::seconds(1000)},
+                        options.rates},
             .rows = rows,
             .store = options.new_files == StoreKind::kLocal ? local : s3,
             .uploads = uploads,

@@ -16,6 +16,9 @@ import http_client
 from processes import ROOT, USER, Process, as_user, children, free_port, own, wait_until
 from servers import connect
 
+# Tests ask more, and faster, than any chat page. test_limits.py sets what it needs.
+UNLIMITED = {"NGINX_LIMIT_REQUESTS": "off", "NGINX_LIMIT_CONNECTIONS": "0", **{
+    f"RATE_{what}{whose}": "off" for what in ("UPLOADS", "DOWNLOADS", "MISSES") for whose in ("", "_ADDRESS")}}
 SECRET = "a-secret-of-the-tests-0123456789abcdef"
 SERVICE_TOKEN = "service-token-of-the-tests-0123456789"
 MIB = 1 << 20
@@ -82,6 +85,7 @@ class Stack:
             "NGINX_CACHE_PATH": str(self.dir / "nginx/cache"),
             "NGINX_ERROR_LOG": str(self.dir / "log/nginx-error.log"),
             "JWT_SECRET": SECRET, "SERVICE_TOKEN": SERVICE_TOKEN, "WORKERS": "2", "MAX_UPLOAD_SIZE": "64M",
+            **UNLIMITED,
         }
         if like:
             self.settings.update({k: v for k, v in like.settings.items() if k.startswith(("S3_", "STORAGE", "MAX_"))})

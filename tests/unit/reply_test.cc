@@ -34,23 +34,12 @@ std::string member(const Response& response, const char* name) {
   return json_is_string(value) ? json_string_value(value) : "(no text)";
 }
 
-constexpr Errc kEvery[] = {Errc::kInvalid,
-                           Errc::kUnauthenticated,
-                           Errc::kDenied,
-                           Errc::kNotFound,
-                           Errc::kMethodNotAllowed,
-                           Errc::kConflict,
-                           Errc::kLengthRequired,
-                           Errc::kPreconditionFailed,
-                           Errc::kTooLarge,
-                           Errc::kUnsupportedType,
-                           Errc::kRangeNotSatisfiable,
-                           Errc::kStore,
-                           Errc::kStoreAway,
-                           Errc::kDatabase,
-                           Errc::kDiskFull,
-                           Errc::kUnavailable,
-                           Errc::kInternal};
+constexpr Errc kEvery[] = {Errc::kInvalid,         Errc::kUnauthenticated,     Errc::kDenied,
+                           Errc::kNotFound,        Errc::kMethodNotAllowed,    Errc::kConflict,
+                           Errc::kLengthRequired,  Errc::kPreconditionFailed,  Errc::kTooLarge,
+                           Errc::kUnsupportedType, Errc::kRangeNotSatisfiable, Errc::kTooMany,
+                           Errc::kStore,           Errc::kStoreAway,           Errc::kDatabase,
+                           Errc::kDiskFull,        Errc::kUnavailable,         Errc::kInternal};
 
 }  // namespace
 

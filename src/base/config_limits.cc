@@ -1,0 +1,40 @@
+// config_limits.cc — rates and networks, as they are written.
+#include "base/config_limits.h"
+
+#include "base/ip_address.h"
+
+namespace cloakroom {
+namespace {
+
+constexpr std::uint64_t kMostConnections = 1000000;
+
+Rate rate_setting(Reader& in, std::string_view name) {
+  const auto rate = parse_rate(in.text(name));
+  if (rate) return *rate;
+  in.problem(name, rate.error().detail);
+  return {};
+}
+
+}  // namespace
+
+LimitsConfig read_limits(Reader& in) {
+  LimitsConfig c;
+  c.user = {rate_setting(in, "RATE_UPLOADS"), rate_setting(in, "RATE_DOWNLOADS"), rate_setting(in, "RATE_MISSES")};
+  c.address = {rate_setting(in, "RATE_UPLOADS_ADDRESS"), rate_setting(in, "RATE_DOWNLOADS_ADDRESS"),
+               rate_setting(in, "RATE_MISSES_ADDRESS")};
+  const std::string proxies = in.text("TRUSTED_PROXIES");
+  for (const std::string_view item : split(proxies, ',')) {
+    if (!is_network(item)) {
+      in.problem("TRUSTED_PROXIES", fmt::format("'{}' is not an address or a network such as 10.0.0.0/8", item));
+    }
+    c.trusted_proxies.emplace_back(item);
+  }
+  c.nginx_requests = rate_setting(in, "NGINX_LIMIT_REQUESTS");
+  if (c.nginx_requests.is_on() && c.nginx_requests.period > std::chrono::minutes(1)) {
+    in.problem("NGINX_LIMIT_REQUESTS", "nginx counts by the second or the minute: write it as N/s or N/m");
+  }
+  c.nginx_connections = static_cast<std::uint32_t>(in.number("NGINX_LIMIT_CONNECTIONS", 0, kMostConnections));
+  return c;
+}
+
+}  // namespace cloakroom
