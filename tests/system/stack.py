@@ -103,7 +103,7 @@ class Stack:
         done = subprocess.run(as_user([self.app / "bin/cloakroom", *words]), env=self.env, capture_output=True,
                               text=True, timeout=60, cwd="/")
         if check and done.returncode != 0:
-            raise RuntimeError(f"cloakroom {shlex.join(words)}: {done.returncode}: {done.stderr}")
+            raise RuntimeError(f"cloakroom {shlex.join(map(str, words))}: {done.returncode}: {done.stderr}")
         return done
 
     def start(self):
