@@ -14,7 +14,7 @@ constexpr std::chrono::seconds kMeterPause{10};
 // One row when the budgets allow it, with or without an attachment in it, and how far ahead they are.
 #define CLOAKROOM_FIND_IF(allowed, more)                                                                           \
   " SELECT " CLOAKROOM_ATTACHMENT_COLUMNS ", " CLOAKROOM_IS_MEMBER ", one.ahead, one.missed" more " FROM " allowed \
-  " LEFT JOIN attachments a ON a.id = $1::uuid"
+  " CROSS JOIN " CLOAKROOM_ONE_BY_ID
 #define CLOAKROOM_SPEND_DOWNLOAD(key, from, every, slack, misses) \
   CLOAKROOM_SPEND_INTO("downloads", key, from, every, slack)      \
   CLOAKROOM_HAS_MISSES(misses)                                    \
@@ -96,9 +96,7 @@ Result<std::optional<ReadableAttachment>> PgRows::find_and_pay(const Uuid& id,
   }
   if (set->rows() == 0) return rates_.refusal(spenders, Budget::kDownloads, Misses::kAsked);
   downloads_in_advance_.grant(spenders, times, left_after(*set, spenders), std::chrono::steady_clock::now());
-  if (set->is_null(0, 0)) return std::optional<ReadableAttachment>{};
-  TRY_ASSIGN(auto attachment, read_attachment(*set, 0));
-  return std::optional(ReadableAttachment{std::move(attachment), set->boolean(0, kAttachmentColumns)});
+  return read_one_by_id(*set);
 }
 
 Status PgRows::spend(const Spenders& spenders, Budget budget) {

@@ -25,8 +25,10 @@ constexpr Statement kRead{"read_rate_limits", "SELECT key, " CLOAKROOM_AHEAD("up
                                                   "downloads") ", " CLOAKROOM_AHEAD("misses") " FROM rate_limits"
                                                   " WHERE key = ANY ($1::text[])"};
 
+// Requests lock the user's key, then the address's; this takes none that anybody waits for.
 constexpr Statement kForget{"forget_rate_limits",
-                            "DELETE FROM rate_limits WHERE greatest(uploads, downloads, misses) < now()"};
+                            "DELETE FROM rate_limits WHERE key IN (SELECT key FROM rate_limits"
+                            " WHERE greatest(uploads, downloads, misses) < now() FOR UPDATE SKIP LOCKED)"};
 
 // Of a budget that is not limited: nothing is paid, and nothing is too far ahead.
 constexpr std::int64_t kNoSlack = std::int64_t{100} * 365 * 86400 * 1000000;

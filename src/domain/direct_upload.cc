@@ -162,22 +162,24 @@ Result<std::vector<BrowserRequest>> DirectUploads::sign_parts(const Caller& call
   return signed_parts;
 }
 
-Result<Completed> DirectUploads::complete(const Caller& caller, const Uuid& id, std::span<const UploadedPart> parts) {
+Result<Completed> DirectUploads::complete(const Caller& caller, const Uuid& id, std::span<const UploadedPart> parts,
+                                          const UploadClaim& claim) {
   // Read once: read again, it might be complete by now, and that is no refusal.
   TRY_ASSIGN(const DirectUpload upload, own(caller, id));
-  if (upload.attachment_id) return existing(upload);
+  if (upload.attachment_id) return existing(caller, upload);
   TRY(check_open(upload));
+  TRY(p_.rows.spend(claim.spenders, Budget::kUploads));
   auto taken = take(upload, parts);
   if (taken) return taken;
   // Another call may have been quicker, and taken the object away in the middle of this one.
   const auto after = own(caller, id);
-  if (after && after->attachment_id) return existing(*after);
+  if (after && after->attachment_id) return existing(caller, *after);
   return taken;
 }
 
-Result<Completed> DirectUploads::existing(const DirectUpload& upload) {
+Result<Completed> DirectUploads::existing(const Caller& caller, const DirectUpload& upload) {
   TRY_ASSIGN(const auto found, p_.rows.find(*upload.attachment_id, upload.uploader_id));
-  if (!found) return cloaked();  // removed since
+  TRY(check_read(caller, found));  // it may have been removed since, or quarantined
   return Completed{found->attachment, false};
 }
 

@@ -72,13 +72,14 @@ class DirectUploads {
   // Signed requests for some parts of an upload in parts, in the order asked for.
   Result<std::vector<BrowserRequest>> sign_parts(const Caller& caller, const Uuid& id,
                                                  std::span<const unsigned> numbers);
-  // `parts` is empty unless the upload is in parts.
-  Result<Completed> complete(const Caller& caller, const Uuid& id, std::span<const UploadedPart> parts);
+  // `parts` is empty unless the upload is in parts. Copying and reading the object costs an upload once more.
+  Result<Completed> complete(const Caller& caller, const Uuid& id, std::span<const UploadedPart> parts,
+                             const UploadClaim& claim = {});
 
  private:
   Result<DirectUpload> own(const Caller& caller, const Uuid& id);
   Status check_open(const DirectUpload& upload) const;
-  Result<Completed> existing(const DirectUpload& upload);
+  Result<Completed> existing(const Caller& caller, const DirectUpload& upload);
   Result<Completed> take(const DirectUpload& upload, std::span<const UploadedPart> parts);
   Result<std::string> look(const ObjectKey& key, const DirectUpload& upload);
   Status check_type(const DirectUpload& upload, const std::string& type) const;

@@ -16,7 +16,7 @@ constexpr std::size_t kFilesAStep = 16;
 constexpr milliseconds kLongStep{1000};  // then jobs have their turn
 constexpr std::chrono::seconds kLookEvery{30};
 constexpr std::chrono::seconds kWait{30};   // after a failure
-constexpr std::chrono::minutes kLease{30};  // longer than any one file takes
+constexpr std::chrono::minutes kLease{90};  // longer than any one file takes: CLAMD_TIMEOUT is at most 60
 constexpr int kMostTries = 3;
 
 }  // namespace

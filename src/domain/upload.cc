@@ -73,7 +73,8 @@ Status Uploads::store_all(const UploadRequest& request, BlobStore& store, std::s
 }
 
 // Tickets, bytes, rows: in one place, all of it or nothing.
-Status Uploads::keep(const UploadRequest& request, const Place& place, std::vector<Attachment>& made) {
+Status Uploads::keep(const UploadRequest& request, const Place& place, UploadClaim& unpaid,
+                     std::vector<Attachment>& made) {
   TRY(place.store.admits());
   std::vector<ObjectKey> keys;
   for (Attachment& a : made) {
@@ -81,7 +82,8 @@ Status Uploads::keep(const UploadRequest& request, const Place& place, std::vect
     a.store = place.store.kind();
     a.key = keys.back().str();
   }
-  TRY_ASSIGN(const auto tickets, rows_.plan_upload(place.store.kind(), keys, rules_.orphan_grace, place.claim));
+  TRY_ASSIGN(const auto tickets, rows_.plan_upload(place.store.kind(), keys, rules_.orphan_grace, unpaid));
+  unpaid = {};
   Status done = store_all(request, place.store, keys, made);
   if (done) done = place.to_be_moved ? rows_.commit_kept(made, tickets) : rows_.commit_upload(made, tickets);
   if (done) return done;
@@ -104,11 +106,16 @@ Result<std::vector<Attachment>> Uploads::take(const UploadRequest& request) {
     TRY_ASSIGN(Attachment a, describe(request, file));
     made.push_back(std::move(a));
   }
+  UploadClaim unpaid = request.claim;
+  if (rules_.scan != nullptr) {
+    TRY(rows_.spend(unpaid.spenders, Budget::kUploads));
+    unpaid = {};
+  }
   TRY(scan_all(request, made));
-  Status kept = keep(request, {store_, rules_.keys, false, request.claim}, made);
+  Status kept = keep(request, {store_, rules_.keys}, unpaid, made);
   if (!kept && fallback_.store != nullptr && is_away(kept.error())) {
     log(Level::kInfo, "upload.kept_aside", {{"files", made.size()}, {"detail", kept.error().detail}});
-    kept = keep(request, {*fallback_.store, fallback_.keys, true, request.claim}, made);
+    kept = keep(request, {*fallback_.store, fallback_.keys, true}, unpaid, made);
   }
   if (!kept) return std::move(kept).error();
   return made;

@@ -1,12 +1,14 @@
 // upload.h — takes files in, all or nothing.
 //
 // Order    limits, sniff, virus scan, deletion tickets, bytes (hashed on the way, durable), rows. The rows are the
-// commit point: whatever
-//          fails before it leaves nothing but objects that a job deletes, also after a crash of this process or host.
+//          commit point: whatever fails before it leaves nothing but objects that a job deletes, also after a crash of
+//          this process or host.
+// Budget   an upload is paid for once, before it costs anybody much: before the scan, else with the tickets.
 // Away     when the store is away and there is a fallback, the same is done there, with a job for each row that moves
-// it. Errors   kTooLarge, kUnsupportedType and kInvalid name the file; kStore, kDatabase, kDiskFull: nothing was kept,
-// try again.
-//          kInfected, kNotScanned, kScannerAway: domain/virus_scan.h. Nothing was stored.
+//          it.
+// Errors   kTooMany over a budget; kTooLarge, kUnsupportedType and kInvalid name the file; kStore, kDatabase,
+//          kDiskFull: nothing was kept, try again; kInfected, kNotScanned, kScannerAway: domain/virus_scan.h.
+//          Nothing was stored.
 #pragma once
 
 #include <functional>
@@ -65,9 +67,9 @@ class Uploads {
     BlobStore& store;
     const KeyRule& keys;
     bool to_be_moved = false;
-    UploadClaim claim = {};
   };
-  Status keep(const UploadRequest& request, const Place& place, std::vector<Attachment>& made);
+  // `unpaid` is empty once it was paid.
+  Status keep(const UploadRequest& request, const Place& place, UploadClaim& unpaid, std::vector<Attachment>& made);
   Status store_all(const UploadRequest& request, BlobStore& store, std::span<const ObjectKey> keys,
                    std::vector<Attachment>& made);
 

@@ -172,7 +172,7 @@ Result<Response> complete_direct_upload(App& app, const Context& context) {
   TRY_ASSIGN(const Uuid id, ticket_id(context));
   TRY_ASSIGN(const Json body, read_object(app, context));
   TRY_ASSIGN(const std::vector<UploadedPart> parts, read_parts(body));
-  TRY_ASSIGN(const Completed done, app.direct_uploads->complete(context.caller, id, parts));
+  TRY_ASSIGN(const Completed done, app.direct_uploads->complete(context.caller, id, parts, {context.spenders}));
   Response r = json_response(done.is_new ? 201 : 200, dump_json(attachment_json(app, done.attachment)));
   r.add("Location", app.options.route_prefix + "/attachments/" + to_string(done.attachment.id));
   return r;

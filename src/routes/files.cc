@@ -211,12 +211,14 @@ Result<Response> file_answer(App& app, const Context& context, const Attachment&
     if (const auto* ranges = std::get_if<std::vector<ByteRange>>(&wanted)) asked.ranges = *ranges;
   }
   const bool validated = !conditions.if_match.empty() || !conditions.if_unmodified_since.empty();
-  const DownloadWish wish{
-      .headers = {headers.disposition, headers.content_type},
-      .head_only = asked.head,
-      .by_worker = validated || worker_sends_ranges(attachment, asked.ranges),
-      .other_than_stored = download,
-      .most_life = context.caller.link ? life_of(app, *context.caller.link) : std::chrono::seconds()};
+  const DownloadWish wish{.headers = {headers.disposition, headers.content_type},
+                          .head_only = asked.head,
+                          .by_worker = validated || worker_sends_ranges(attachment, asked.ranges),
+                          .other_than_stored = download,
+                          // in its last second not 0, which would be "as long as the rules say"
+                          .most_life = context.caller.link
+                                           ? std::max(std::chrono::seconds(1), life_of(app, *context.caller.link))
+                                           : std::chrono::seconds()};
   TRY_ASSIGN(const DownloadPlan plan, app.downloads.plan(attachment, wish));
   return std::visit(Render{app, attachment, headers, asked, kept, std::move(r)}, plan);
 }

@@ -224,6 +224,8 @@ Result<ScanVerdict> Clamd::scan_now(const ByteSource& bytes) {
   if (!answer) return sent ? answer.error() : std::move(sent).error();
   TRY_ASSIGN(ScanVerdict verdict, parse_clamd_verdict(*answer));
   // A verdict on bytes that it has not got is none.
+  // The source may have gone on without us: then it knows of no failure.
+  if (session.failed()) sent = *session.failed();
   if (!sent && verdict.outcome == ScanOutcome::kClean) return std::move(sent).error();
   return verdict;
 }

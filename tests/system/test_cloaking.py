@@ -24,9 +24,13 @@ ROUNDS = 20000 if SOAK else 1500
 USABLE_US = 15
 
 
-@pytest.fixture(scope="module")
-def stack(world) -> Stack:
-    return world.stack({"LINK_SECRET": SECRET}).start()
+# Not counted, and counted by a budget so short that nearly every request asks the meter.
+@pytest.fixture(scope="module", params=[{}, {"RATE_MISSES": "100000/s burst 50"}], ids=["uncounted", "counted"])
+def stack(world, request) -> Stack:
+    made = world.stack({"LINK_SECRET": SECRET, **request.param}).start()
+    yield made
+    made.stop()
+    world.stacks.remove(made)
 
 
 def new_id():

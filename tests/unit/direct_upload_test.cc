@@ -158,6 +158,25 @@ static void an_upload_is_judged_by_its_copy_and_then_committed() {
   CHECK_EQ(w.tickets.deleted_now.size(), 1u);
 }
 
+static void a_completed_upload_that_is_in_quarantine_is_not_shown_again() {
+  World w;
+  const Uuid id = w.uploaded();
+  CHECK_OK(w.complete(id));
+  w.rows.attachments.front().status = AttachmentStatus::kQuarantined;
+  CHECK_ERR(w.complete(id), Errc::kNotFound);
+  CHECK_OK(w.service().complete({Caller::Kind::kService, "alice"}, id, {}));
+}
+
+static void a_completion_costs_an_upload_and_a_repetition_nothing() {
+  const RateSet rates{};
+  const UploadClaim claim{{{"u:alice", &rates}}};
+  World w;
+  const Uuid id = w.uploaded();
+  CHECK_OK(w.service().complete(kAlice, id, {}, claim));
+  CHECK_OK(w.service().complete(kAlice, id, {}, claim));
+  CHECK(w.rows.spent == std::vector<std::string>{"uploads u:alice"});
+}
+
 static void a_second_completion_gives_the_same_attachment() {
   World w;
   const Uuid id = w.uploaded();
@@ -359,6 +378,8 @@ int main() {
       CASE(without_a_row_nothing_is_signed),
       CASE(the_limit_of_uploads_counts_and_declared_types_are_checked),
       CASE(an_upload_is_judged_by_its_copy_and_then_committed),
+      CASE(a_completed_upload_that_is_in_quarantine_is_not_shown_again),
+      CASE(a_completion_costs_an_upload_and_a_repetition_nothing),
       CASE(a_second_completion_gives_the_same_attachment),
       CASE(only_the_owner_sees_a_ticket),
       CASE(an_expired_ticket_is_a_conflict),

@@ -104,6 +104,15 @@ static void a_store_that_fails_at_the_second_file_gets_none() {
   }
 }
 
+static void what_moves_to_the_second_place_is_paid_once() {
+  const RateSet rates{};
+  World w;
+  w.request.claim.spenders = {{"u:alice", &rates}};
+  w.far.inner.failures.fail(1, kDown);
+  CHECK_OK(w.take());
+  CHECK(w.rows.spent == std::vector<std::string>{"uploads u:alice"});
+}
+
 static void without_a_fallback_a_store_that_is_away_is_an_error() {
   World w;
   w.fallback = {};
@@ -145,13 +154,10 @@ static void a_commit_that_fails_is_not_tried_elsewhere() {
 
 int main() {
   const CMUnitTest tests[] = {
-      CASE(while_the_store_works_nothing_is_kept_aside),
-      CASE(a_store_given_up_is_passed_over_without_a_trace),
-      CASE(a_store_that_fails_at_the_second_file_gets_none),
-      CASE(without_a_fallback_a_store_that_is_away_is_an_error),
-      CASE(a_store_that_says_no_is_an_error),
-      CASE(when_the_disk_is_full_too_nothing_is_kept),
-      CASE(a_commit_that_fails_is_not_tried_elsewhere),
+      CASE(while_the_store_works_nothing_is_kept_aside),         CASE(a_store_given_up_is_passed_over_without_a_trace),
+      CASE(a_store_that_fails_at_the_second_file_gets_none),     CASE(what_moves_to_the_second_place_is_paid_once),
+      CASE(without_a_fallback_a_store_that_is_away_is_an_error), CASE(a_store_that_says_no_is_an_error),
+      CASE(when_the_disk_is_full_too_nothing_is_kept),           CASE(a_commit_that_fails_is_not_tried_elsewhere),
   };
   return RUN_TESTS("fallback", tests);
 }

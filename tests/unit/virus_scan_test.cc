@@ -96,6 +96,17 @@ std::size_t count(const fake::Journal& journal, const std::string& call) {
 
 }  // namespace
 
+static void who_is_over_his_budget_keeps_no_scanner_busy() {
+  const RateSet rates{};
+  World w;
+  w.file("a.txt", "one").request.claim.spenders = {{"u:alice", &rates}};
+  w.rows.failures.fail(1, Error{Errc::kTooMany, "over the budget"});
+  CHECK_ERR(w.take(), Errc::kTooMany);
+  CHECK_EQ(count(w.journal, "scan"), 0u);
+  CHECK_OK(w.take());
+  CHECK(w.rows.spent == std::vector<std::string>{"uploads u:alice"});
+}
+
 static void every_file_is_scanned_before_a_ticket_is_made() {
   World w;
   CHECK_OK(w.file("a", "one").file("b", "").file("c", "three").take());
@@ -250,6 +261,7 @@ static void a_ticket_is_not_given_for_what_could_not_be_scanned() {
 
 int main() {
   const CMUnitTest tests[] = {
+      CASE(who_is_over_his_budget_keeps_no_scanner_busy),
       CASE(every_file_is_scanned_before_a_ticket_is_made),
       CASE(one_infected_file_and_nothing_is_kept),
       CASE(a_scanner_that_is_away_refuses_and_says_try_again),
