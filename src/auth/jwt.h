@@ -1,8 +1,7 @@
 // jwt.h — verifies a JSON Web Token (RFC 7519, JWS compact form) and tells whose it is.
 //
 // Source   RFC 7515, 7518 (HS256, RS256), 8037 (EdDSA with Ed25519). The algorithm follows from the key that is
-// configured,
-//          never from the token: "none", and HMAC keyed with a public key, cannot happen.
+//          configured, never from the token: "none", and HMAC keyed with a public key, cannot happen.
 // Claims   `exp` is required; `nbf` counts when present; both with 60 s of leeway. `iss` and `aud` when configured.
 // Errors   kUnauthenticated; detail says what was wrong, never the token.
 #pragma once

@@ -6,7 +6,7 @@
 namespace cloakroom {
 namespace {
 
-constexpr std::uint64_t kMostConnections = 1000000;
+constexpr std::uint64_t kMostConnections = 65535;  // nginx's own
 
 Rate rate_setting(Reader& in, std::string_view name) {
   const auto rate = parse_rate(in.text(name));

@@ -190,10 +190,11 @@ constexpr std::array kSettings{
         "Addresses and networks of the proxies before nginx, separated by commas, such as `10.0.0.0/8, 2001:db8::1`. "
         "The client is then the last address in X-Forwarded-For that is none of them. Written into the nginx "
         "include. Empty: whoever connects is the client."},
-    Setting{"NGINX_LIMIT_REQUESTS", "100/s burst 400", false, "",
+    Setting{"NGINX_LIMIT_REQUESTS", "100/s burst 1000", false, "",
             "What nginx lets through from one client address before it asks anybody, in a second or a minute; `off`."},
     Setting{"NGINX_LIMIT_CONNECTIONS", "200", false, "",
-            "Requests of one client address at the same time that nginx takes, slow ones included. 0: any number."},
+            "Requests of one client address at the same time that nginx takes, slow ones included, up to 65535. 0: any "
+            "number."},
     Setting{"ROUTE_PREFIX", "/api", false, "", "Path before all routes but /healthz and /readyz."},
     Setting{"WORKERS", "4", false, "", "Child processes, 1 to 256."},
     Setting{"MAX_REQUESTS", "10000", false, "", "A child is replaced after this many requests. 0: never."},

@@ -195,7 +195,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
     input.values["S3_ADDRESS"] = name + ":" + endpoint.port;
     TRY_ASSIGN(input.parts["s3"], read_text(template_folder + "/s3.inc.in"));
   }
-  for (const char* part : {"params", "identity", "who-cache", "headers", "limits"}) {
+  for (const char* part : {"params", "identity", "who-cache", "headers", "limits", "pages"}) {
     TRY_ASSIGN(input.parts[part], read_text(template_folder + "/" + part + ".inc.in"));
   }
   TRY_ASSIGN(input.parts["problem"], read_text(template_folder + "/problem.inc.in"));

@@ -29,7 +29,8 @@ bool proves_origin(const Request& request, const OriginRules& rules);
 
 // What scripts of listed origins may read beyond the few that CORS shows anyway.
 inline constexpr std::string_view kExposedHeaders =
-    "X-Request-Id, Location, ETag, Accept-Ranges, Content-Range, Content-Disposition, Retry-After";
+    "X-Request-Id, Location, ETag, Accept-Ranges, Content-Range, Content-Disposition, Retry-After, "
+    "RateLimit, RateLimit-Policy";
 
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 

@@ -183,6 +183,12 @@ Result<std::uint64_t> send(const Request& request, Response& response, Exchange&
     response = problem(Error{Errc::kInternal, "control character in header " + name}, request.id);
     break;
   }
+  if (const std::string_view next = request.header("CLOAKROOM_ON_401"); response.status == 401 && !next.empty()) {
+    // nothing more: nginx would keep some of the headers for the answer that follows
+    const std::string referral = fmt::format("Status: 401 Unauthorized\r\nX-Accel-Redirect: {}\r\n\r\n", next);
+    TRY(exchange.write(std::as_bytes(std::span(referral))));
+    return std::uint64_t{0};
+  }
   std::string out = header_block(request, response);
   const bool has_body = request.method != "HEAD" && !is_bodyless(response);
   if (has_body && response.stream) {

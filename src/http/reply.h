@@ -4,6 +4,8 @@
 //          Content-Security-Policy (that of an answer which is no document, unless it brings its own) and, unless it is
 //          a file, Cache-Control: no-store. nginx/headers.inc.in says the same for what nginx answers.
 //          A header value with a control character is never sent: the answer becomes a 500 instead.
+// Links    a 401 to a request with CLOAKROOM_ON_401, which nginx alone can set, becomes an X-Accel-Redirect to the
+//          location it names: there nginx finds out who asks, and asks again.
 #pragma once
 
 #include <functional>

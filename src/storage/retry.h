@@ -9,7 +9,8 @@
 // Reads    get() is repeated only while no byte has reached the sink; S3Store resumes a broken body itself.
 // Signing  the inner store signs each call anew, so no attempt carries an old signature.
 // Source   botocore's standard mode (ExponentialBackoff, RetryQuotaChecker); the costs are those of its current
-// version. Lifetime the inner store is borrowed, the purse shared. Not for two threads.
+//          version.
+// Lifetime the inner store is borrowed, the purse shared. Not for two threads.
 #pragma once
 
 #include <chrono>

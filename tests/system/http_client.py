@@ -20,9 +20,9 @@ class Answer:
         return f"{self.status} {self.body[:300]!r}"
 
 
-def call(port, method, path, headers=None, body=None, timeout=60):
-    """An Answer. `body` may be bytes, a file or an iterable of bytes (then it is sent chunked)."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+def call(port, method, path, headers=None, body=None, timeout=60, source=None):
+    """An Answer. `source`: the address to ask from. `body` may be bytes, a file or an iterable of bytes (then it is sent chunked)."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout, source_address=source and (source, 0))
     try:
         try:
             connection.request(method, path, body=body, headers=headers or {})

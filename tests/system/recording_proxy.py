@@ -8,6 +8,7 @@ class RecordingProxy:
 
     def __init__(self, port, inject=()):
         self.target, self.inject = port, b"".join(line.encode() + b"\r\n" for line in inject)
+        self.status = None  # set, as b"301": what answers have in the place of their own
         self.connections = self.answered = 0
         self.seen = b""
         self.sockets = []
@@ -59,8 +60,10 @@ class RecordingProxy:
     def note_answer(self, block):
         with self.lock:
             self.answered += len(block)
-        if self.inject and block.startswith(b"HTTP/1.1 "):
+        if (self.inject or self.status) and block.startswith(b"HTTP/1.1 "):
             first, _, rest = block.partition(b"\r\n")
+            if self.status:
+                first = b"HTTP/1.1 " + self.status + b" Changed"
             return first + b"\r\n" + self.inject + rest
         return block
 

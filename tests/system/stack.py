@@ -92,6 +92,7 @@ class Stack:
         self.settings.update(settings or {})
         self.settings = {k: str(v) for k, v in self.settings.items() if v is not None}
         self.worker = self.jobs = self.nginx = None
+        self.times_asked = 0
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -120,8 +121,11 @@ class Stack:
         return self
 
     def is_ready(self):
+        """Asks from an address of its own each time, and so uses up nobody's limits."""
+        self.times_asked += 1
         try:
-            return self.get("/readyz", user=None).status == 200
+            return http_client.call(self.port, "GET", "/readyz", source=f"127.1.{self.times_asked // 250 % 250}."
+                                                                        f"{self.times_asked % 250 + 1}").status == 200
         except OSError:
             return False
 

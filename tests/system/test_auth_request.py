@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 import uuid
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -11,6 +12,7 @@ import http_client
 from application import Application
 from links import SECRET, link, shape
 from processes import own
+from recording_proxy import RecordingProxy
 
 DATA = b"bytes of a session"
 FORGED = {"X-Remote-User": "alice", "Remote-User": "alice", "X-Cloakroom-Access": "granted", "Cloakroom-Access": "granted",
@@ -202,6 +204,34 @@ def test_a_link_passes_without_a_question_and_a_bad_one_is_like_none(asking, app
     stack.worker.stop()
     answer = call(stack, "GET", made["url"] + good)
     assert answer.status == 503 and answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("token", ["good", "bad"])
+def test_what_is_wrong_with_a_request_by_a_link_is_told_as_everywhere(asking, token):
+    stack = asking(LINK_SECRET=SECRET)
+    made = put(stack)
+    path = made["url"] + (link(made["id"]) if token == "good" else "?link=x")
+    blocks = (b"x" * 65536 for _ in range(40))  # sent in chunks: only reading shows how much there is
+    broken = http_client.raw(stack.port, f"GET {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".encode())
+    assert b" 400 " in broken.split(b"\r\n")[0] and b"application/problem+json" in broken
+    for answer, status in ((call(stack, "GET", path, "a", body=blocks), 413),
+                           (call(stack, "POST", path, "a", body=b"{}"), 405),
+                           (call(stack, "GET", path, "a"), 200)):
+        assert answer.status == status, str(answer)
+        assert status == 200 or answer.headers["Content-Type"] == "application/problem+json"
+        assert len(answer.headers.get_all("Cache-Control")) == 1 and len(answer.headers.get_all("X-Request-Id")) == 1
+
+
+def test_the_worker_s_own_errors_pass_behind_a_link(new_stack, s3, application):
+    with RecordingProxy(urlsplit(s3.settings["S3_ENDPOINT"]).port) as proxy:
+        stack = new_stack(stack={"like": s3}, S3_ENDPOINT=f"http://127.0.0.1:{proxy.port}", DELIVERY="stream", LINK_SECRET=SECRET,
+                          AUTH="header", AUTH_REQUEST_URL=application.url, JWT_SECRET=None)
+        made = s3.upload(DATA)
+        proxy.status = b"500"
+        answer = call(stack, "GET", made["url"] + link(made["id"]))
+        assert answer.status == 502 and answer.json()["type"] == "urn:cloakroom:error:store", str(answer)
+        proxy.status = None
+        assert call(stack, "GET", made["url"] + link(made["id"])).body == DATA
 
 
 def test_a_link_beside_basic_auth_lets_nobody_forge_a_name(new_stack, world):

@@ -6,6 +6,9 @@ import time
 
 import pytest
 
+import http_client
+from processes import free_port
+
 MISSING = "/api/files/0198c0de-0000-7000-8000-{:012x}/x.bin"
 SECONDS = 8
 
@@ -116,13 +119,27 @@ def test_the_job_runner_forgets_full_budgets(new_stack):
 
 
 def test_nginx_refuses_a_flood_before_it_asks_the_worker(new_stack):
-    stack = new_stack(NGINX_LIMIT_REQUESTS="1/m burst 4")  # is_ready() asks what is not limited
+    stack = new_stack(NGINX_LIMIT_REQUESTS="1/m burst 4", CORS_ORIGINS="https://app.example.com")
     answers = [stack.get(MISSING.format(n)) for n in range(7)]
     assert [a.status for a in answers] == [404] * 5 + [429] * 2
     check_refusal(answers[-1])
     assert answers[-1].headers["Cache-Control"] == "no-store"
-    assert stack.get("/readyz", user=None).status == 200
-    check_refusal(stack.put(b"not even spooled"))
+    preflight = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PUT"}
+    for answer in (stack.put(b"not even spooled"), stack.get("/readyz", user=None), stack.get("/healthz", user=None),
+                   stack.call("OPTIONS", "/api/upload/x", None, preflight)):
+        check_refusal(answer)
+
+
+def test_an_ipv4_client_is_one_also_on_a_socket_for_both_families(new_stack):
+    both = free_port()
+    stack = new_stack(NGINX_LIMIT_REQUESTS="1/m burst 1", stack={"server": f"listen [::]:{both} ipv6only=off;"})
+
+    def ask(port, source):
+        return http_client.call(port, "GET", "/healthz", source=source).status
+
+    assert [ask(both, "127.0.0.2") for _ in range(3)] == [200, 200, 429]
+    assert ask(stack.port, "127.0.0.2") == 429
+    assert ask(both, "127.0.0.3") == 200 and ask(stack.port, "127.0.0.3") == 200
 
 
 def test_nginx_limits_what_one_address_does_at_once(new_stack):

@@ -1,4 +1,5 @@
 """test_proxy.py — DELIVERY=proxy on S3, seen from the store and from nginx's cache: what is asked for, kept and purged."""
+import http.client
 import os
 import re
 import socket
@@ -74,6 +75,23 @@ def test_errors_of_the_store_stay_behind_nginx(recorded, s3):
         assert not [n for n in answer.headers if re.match("x-(amz|rgw|trans|minio|openstack)", n, re.I)]
         assert b"NoSuchKey" not in answer.body and b"<" not in answer.body
         s3.sql("DELETE FROM attachments WHERE id = %s", made["id"])
+
+
+def test_a_store_neither_sends_clients_elsewhere_nor_speaks_to_them(recorded, s3):
+    stack, proxy = recorded
+    proxy.inject += b"Location: http://elsewhere.example.com/secret\r\n"
+    for size in (10, 17 * MIB):
+        made = s3.upload(b"x" * size)
+        for status in (301, 302, 303, 307, 308, 409, 410):
+            proxy.status = str(status).encode()
+            answer = stack.get(made["url"])
+            assert answer.status == 502 and answer.headers["Content-Type"] == "application/problem+json", status
+            assert "Location" not in answer.headers and answer.json()["type"] == "urn:cloakroom:error:store"
+        proxy.status = b"408"
+        with pytest.raises(http.client.RemoteDisconnected):
+            stack.get(made["url"])
+        proxy.status = None
+        assert stack.get(made["url"]).status == 200
 
 
 def test_an_object_is_fetched_once_whatever_the_signature(recorded, s3):

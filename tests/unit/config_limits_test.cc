@@ -55,6 +55,7 @@ static void limits_are_on_by_default_and_generous() {
   }
   CHECK(limits.user.downloads.burst >= 1000);
   CHECK(limits.address.downloads.count >= 10 * limits.user.downloads.count);
+  CHECK(limits.nginx_requests.burst >= 1000);  // a page of pictures
   CHECK(limits.nginx_connections > 0);
   CHECK(limits.trusted_proxies.empty());
 }
@@ -67,6 +68,8 @@ static void bad_limits_are_named() {
   }
   CHECK(is_wrong("NGINX_LIMIT_REQUESTS", "60/h"));
   CHECK(is_wrong("NGINX_LIMIT_CONNECTIONS", "few"));
+  CHECK(is_wrong("NGINX_LIMIT_CONNECTIONS", "65536"));
+  CHECK(read({{"NGINX_LIMIT_CONNECTIONS", "65535"}}).has_value());
   CHECK(is_wrong("TRUSTED_PROXIES", "10.0.0.0/8, proxy.example.com"));
   CHECK(is_wrong("TRUSTED_PROXIES", "10.0.0.0/8; deny all"));
 }

@@ -132,6 +132,23 @@ static void head_gets_the_length_and_no_body() {
   CHECK(!streamed);
 }
 
+static void a_401_goes_on_to_where_nginx_asks_who_it_is() {
+  Sent sent;
+  sent.exchange.variables["CLOAKROOM_ON_401"] = "@asked";
+  CHECK_EQ(sent.send(problem({Errc::kUnauthenticated, ""}, "1"), 0).status, 401);
+  CHECK_EQ(sent.exchange.written, "Status: 401 Unauthorized\r\nX-Accel-Redirect: @asked\r\n\r\n");
+  Sent other;
+  other.exchange.variables["CLOAKROOM_ON_401"] = "@asked";
+  const Response lost = problem({Errc::kStore, ""}, "1");
+  const Answer answer = other.send(lost, lost.body.size());
+  CHECK_EQ(answer.header("X-Accel-Redirect"), "");
+  CHECK_EQ(answer.body, lost.body);
+  Sent forged;
+  forged.exchange.variables["HTTP_CLOAKROOM_ON_401"] = "@asked";
+  const Response unknown = problem({Errc::kUnauthenticated, ""}, "1");
+  CHECK_EQ(forged.send(unknown, unknown.body.size()).header("X-Accel-Redirect"), "");
+}
+
 static void an_answer_without_content_has_neither_length_nor_body() {
   for (const int status : {204, 304}) {
     Sent sent;
@@ -207,6 +224,7 @@ int main() {
       CASE(some_failures_say_how_to_go_on),
       CASE(an_answer_has_its_headers_and_its_body),
       CASE(head_gets_the_length_and_no_body),
+      CASE(a_401_goes_on_to_where_nginx_asks_who_it_is),
       CASE(an_answer_without_content_has_neither_length_nor_body),
       CASE(a_stream_follows_the_headers),
       CASE(a_stream_that_breaks_in_the_middle_is_reported),
