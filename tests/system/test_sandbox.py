@@ -41,8 +41,9 @@ def test_children_of_a_roll_and_replaced_ones_have_it_too(new_stack):
     os.kill(stack.worker.pid, signal.SIGHUP)  # the parent executes itself: it must be able to
     wait_until(lambda: len(set(stack.worker_children()) - set(first)) == 2, 10, "new children")
     wait_until(lambda: not set(first) & set(stack.worker_children()), 10, "the old ones are gone")
-    os.kill(stack.worker_children()[0], signal.SIGKILL)
-    wait_until(lambda: len(stack.worker_children()) == 2, 10, "another child")
+    killed = stack.worker_children()[0]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: killed not in stack.worker_children() and len(stack.worker_children()) == 2, 10, "another child")
     wait_until(lambda: all(status(pid)["Seccomp"] == "2" for pid in stack.worker_children()), 5, "it is confined")
     for pid in stack.worker_children():
         assert_confined(pid)
