@@ -10,9 +10,9 @@ namespace {
 
 // By Budget.
 #define CLOAKROOM_SPEND_ONE(column) CLOAKROOM_SPEND_INTO(column, "$1", "", "$2", "$3") " RETURNING 1"
-#define CLOAKROOM_SPEND_TWO(column) \
-  "WITH one AS (" CLOAKROOM_SPEND_ONE(column) ") " CLOAKROOM_SPEND_INTO(column, "$4", " FROM one", "$5", "$6") " RETU" \
-                                                                                                               "RNING 1"
+#define CLOAKROOM_SPEND_TWO(column)                                                                      \
+  "WITH one AS (" CLOAKROOM_SPEND_ONE(column) ") " CLOAKROOM_SPEND_INTO(column, "$4", " FROM one", "$5", \
+                                                                        "$6") " RETURNING 1"
 constexpr std::array kSpendOne{Statement{"spend_upload_1", CLOAKROOM_SPEND_ONE("uploads")},
                                Statement{"spend_download_1", CLOAKROOM_SPEND_ONE("downloads")},
                                Statement{"spend_miss_1", CLOAKROOM_SPEND_ONE("misses")}};
