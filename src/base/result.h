@@ -32,6 +32,8 @@ enum class Errc {
   kInfected,     // the virus scanner found something
   kNotScanned,   // the virus scanner cannot look into it
   kScannerAway,  // the virus scanner is away, and without its word nothing is kept
+  kUndecodable,  // no picture can be made of it
+  kImagerAway,   // who makes pictures is away
   kDiskFull,
   kUnavailable,  // this process has no descriptor or memory left for it now
   kTooMany,      // over a budget; retry_after and policy say more
