@@ -159,10 +159,10 @@ system: stage
 soak: export SOAK = 1
 soak: system
 	@$(MAKE) bench
-$(B)/bench/presign: tests/bench/presign.cc $(LIB)
+$(B)/bench/%: tests/bench/%.cc $(LIB)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D); $(CXX) $(ALL_CXXFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
-bench: check-deps stage $(B)/bench/presign
+bench: check-deps stage $(B)/bench/presign $(B)/bench/s3_put
 	$(Q)tests/install-packages $(BENCH_PACKAGES)
 	$(Q)tests/bench/run
 

@@ -194,7 +194,7 @@ int run_fastcgi(const Config& config, Sniffer& sniffer, std::vector<std::string>
                                .shutdown_timeout = config.shutdown_timeout,
                                .program = own_path(),
                                .arguments = std::move(arguments),
-                               .child_gone = [&](int pid) { board->s3_calls.forget(pid); },
+                               .child_gone = [&](int pid) { board->forget(pid); },
                                .child = [&] { return child_main(config, sniffer, *board); }};
   return run_prefork(options, old_children());
 }

@@ -7,8 +7,8 @@
 namespace cloakroom {
 namespace {
 
-// A store that takes or gives no byte for so long while all places are taken hangs; stores answer within it.
-constexpr std::chrono::milliseconds kStoreStillFor{2000};
+// A server that takes or gives no byte for so long while all places are taken hangs; those that work answer within it.
+constexpr std::chrono::milliseconds kStillFor{2000};
 // Whoever read a row before its object was moved has opened the old one by then.
 constexpr std::chrono::seconds kMoveLinger{10};
 
@@ -60,9 +60,9 @@ UploadRules scanned_upload_rules(const Config& c, std::optional<VirusScan>& scan
   return rules;
 }
 
-std::optional<VirusScan> make_scan(const Config& c, std::optional<Clamd>& scanner) {
-  if (!scanner) return std::nullopt;
-  return VirusScan(*scanner, {c.clamd_max_bytes, c.clamd_fail_open});
+std::optional<VirusScan> make_scan(const Config& c, const ScannerSet& scanner) {
+  if (!scanner.guarded) return std::nullopt;
+  return VirusScan(*scanner.guarded, {c.clamd_max_bytes, c.clamd_fail_open});
 }
 
 DirectRules direct_rules(const Config& c) {
@@ -135,7 +135,7 @@ Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboar
       board = &**set.own_board;
     }
     set.s3_breaker = std::make_unique<Breaker>(board->s3_breaker, BreakerPolicy{}, system_breaker_tools());
-    set.s3_bulkhead = std::make_unique<Bulkhead>(board->s3_calls, most_store_calls(config.workers), kStoreStillFor,
+    set.s3_bulkhead = std::make_unique<Bulkhead>(board->s3_calls, most_calls_at_once(config.workers), kStillFor,
                                                  system_bulkhead_tools());
     S3Options options = s3_options(*config.s3);
     options.on_progress = [bulkhead = set.s3_bulkhead.get()] { bulkhead->moved(); };
@@ -143,7 +143,9 @@ Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboar
     TRY_ASSIGN(set.s3, S3Store::make(options, clock));
     const Retrier retrier(RetryPolicy{}, system_retry_tools(), options.quota);
     set.s3_retrying = std::make_unique<RetryingStore>(*set.s3, retrier);
-    set.s3_guard = std::make_unique<StoreGuard>(*set.s3_retrying, *set.s3_breaker, *set.s3_bulkhead);
+    set.s3_guard = std::make_unique<CallGuard>(
+        GuardedServer{"the store", Errc::kStoreAway, [store = set.s3_retrying.get()] { return store->ready(); }},
+        *set.s3_breaker, *set.s3_bulkhead);
     set.s3_guarded = std::make_unique<GuardedStore>(*set.s3_retrying, *set.s3_guard);
     const bool takes_forms = profile_of(*config.s3).post_policy == Fact::kYes;
     set.s3_direct =
@@ -176,6 +178,27 @@ std::optional<Clamd> make_scanner(const Config& c) {
   return Clamd({.address = c.clamd_socket, .connect_timeout = c.clamd_connect_timeout, .timeout = c.clamd_timeout});
 }
 
+ScannerSet make_guarded_scanner(const Config& c, Scoreboard* board) {
+  auto clamd = make_scanner(c);
+  if (!clamd) return {};
+  ScannerSet set;
+  set.clamd = std::make_unique<Clamd>(*std::move(clamd));
+  if (board == nullptr) {
+    set.own_board = std::make_unique<SharedScoreboard>();
+    board = &**set.own_board;
+  }
+  const BreakerPolicy policy{
+      .probe_lease = 3 * c.clamd_connect_timeout, .outage = Errc::kScannerAway, .name = "scanner"};
+  set.breaker = std::make_unique<Breaker>(board->scanner_breaker, policy, system_breaker_tools());
+  set.bulkhead = std::make_unique<Bulkhead>(board->scanner_calls, most_calls_at_once(c.workers), kStillFor,
+                                            system_bulkhead_tools());
+  set.guard = std::make_unique<CallGuard>(
+      GuardedServer{"the virus scanner", Errc::kScannerAway, [clamd = set.clamd.get()] { return clamd->ready(); }},
+      *set.breaker, *set.bulkhead);
+  set.guarded = std::make_unique<GuardedScanner>(*set.clamd, *set.guard);
+  return set;
+}
+
 Result<Identity> make_identity(const Config& config) {
   IdentityOptions options{.jwt_cookie = config.jwt_cookie, .service_token = config.service_token};
   std::optional<JwtVerifier> verifier;
@@ -204,12 +227,13 @@ DatabaseOptions database_options(const Config& config, const char* program) {
           .application_name = std::string(program) + "@" + config.instance};
 }
 
-Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, StoreSet stores, Identity identity)
+Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, StoreSet stores, Identity identity,
+                 Scoreboard* board)
     : database_(database_options(config, "cloakroom-fcgi")),
       rows_(database_),
       stores_(std::move(stores)),
       identity_(std::move(identity)),
-      scanner_(make_scanner(config)),
+      scanner_(make_guarded_scanner(config, board)),
       scan_(make_scan(config, scanner_)),
       uploads_(rows_, stores_.for_new_files(config), sniffer, clock, scanned_upload_rules(config, scan_),
                fallback_of(config, stores_)),
@@ -230,7 +254,7 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
   if (!config.link_secret.empty() && config.visibility != "public") {
     app_.links = &links_.emplace(LinkTokenKeys{config.link_secret, config.link_secret_previous});
   }
-  if (scanner_) app_.scanner = &*scanner_;
+  app_.scanner = scanner_.guarded.get();
   app_.scanner_needed = !config.clamd_fail_open;
   if (config.storage != "s3") return;
   direct_uploads_.emplace(
@@ -243,7 +267,7 @@ Result<std::unique_ptr<Service>> Service::make(const Config& config, const Clock
                                                Scoreboard* board) {
   TRY_ASSIGN(StoreSet stores, make_stores(config, clock, board));
   TRY_ASSIGN(Identity identity, make_identity(config));
-  return std::unique_ptr<Service>(new Service(config, clock, sniffer, std::move(stores), std::move(identity)));
+  return std::unique_ptr<Service>(new Service(config, clock, sniffer, std::move(stores), std::move(identity), board));
 }
 
 void Service::serve(Exchange& exchange) {

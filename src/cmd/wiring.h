@@ -16,6 +16,7 @@
 #include "media/magic.h"
 #include "routes/app.h"
 #include "scan/clamd.h"
+#include "scan/guarded_scanner.h"
 #include "storage/direct_layers.h"
 #include "storage/guarded.h"
 #include "storage/local.h"
@@ -39,7 +40,7 @@ struct StoreSet {
   std::unique_ptr<SharedScoreboard> own_board;  // of a process that shares with nobody
   std::unique_ptr<Breaker> s3_breaker;
   std::unique_ptr<Bulkhead> s3_bulkhead;
-  std::unique_ptr<StoreGuard> s3_guard;
+  std::unique_ptr<CallGuard> s3_guard;
   std::unique_ptr<GuardedStore> s3_guarded;  // what everybody uses
   std::unique_ptr<RetryingDirectStore> s3_direct_retrying;
   std::unique_ptr<GuardedDirectStore> s3_direct_guarded;  // the same
@@ -48,6 +49,15 @@ struct StoreSet {
   BlobStore& for_new_files(const Config& config) const {
     return config.storage == "s3" ? static_cast<BlobStore&>(*s3_guarded) : *local;
   }
+};
+// All null when nothing is scanned.
+struct ScannerSet {
+  std::unique_ptr<Clamd> clamd;
+  std::unique_ptr<SharedScoreboard> own_board;
+  std::unique_ptr<Breaker> breaker;
+  std::unique_ptr<Bulkhead> bulkhead;
+  std::unique_ptr<CallGuard> guard;
+  std::unique_ptr<GuardedScanner> guarded;  // what a worker uses
 };
 // The row of the table for the store in the settings.
 const S3Profile& profile_of(const S3Config& s3);
@@ -61,6 +71,7 @@ Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const
 std::string kept_prefix_of(const Config& config);
 // nullopt: nothing is scanned.
 std::optional<Clamd> make_scanner(const Config& config);
+ScannerSet make_guarded_scanner(const Config& config, Scoreboard* board);
 Result<Identity> make_identity(const Config& config);
 Level log_level(const Config& config);
 DatabaseOptions database_options(const Config& config, const char* program);
@@ -73,13 +84,14 @@ class Service {
   void serve(Exchange& exchange);
 
  private:
-  Service(const Config& config, const Clock& clock, Sniffer& sniffer, StoreSet stores, Identity identity);
+  Service(const Config& config, const Clock& clock, Sniffer& sniffer, StoreSet stores, Identity identity,
+          Scoreboard* board);
 
   Database database_;
   PgRows rows_;
   StoreSet stores_;
   Identity identity_;
-  std::optional<Clamd> scanner_;
+  ScannerSet scanner_;
   std::optional<VirusScan> scan_;
   Uploads uploads_;
   Downloads downloads_;

@@ -1,5 +1,5 @@
 // breaker_test.cc — when a store is given up, for how long, and how it comes back; nothing sleeps, nothing is random.
-#include "storage/breaker.h"
+#include "base/breaker.h"
 
 #include "base/log.h"
 #include "check.h"

@@ -1,25 +1,23 @@
-// store_guard.cc — who may go in, and what is said to those who may not.
-#include "storage/store_guard.h"
+// call_guard.cc — who may go in, and what is said to those who may not.
+#include "base/call_guard.h"
 
 namespace cloakroom {
-namespace {
 
-Error given_up() {
-  return {Errc::kStoreAway, "the store is given up for a moment: it failed several times in a row", {}, true};
+Error CallGuard::given_up() const {
+  return {server_.refused,
+          std::string(server_.name) + " is given up for a moment: it failed several times in a row",
+          {},
+          true};
 }
 
-Error stuck() {
-  return {Errc::kStoreAway, "the store holds as many workers as it may, and none of them gets on", {}, true};
+Error CallGuard::stuck() const {
+  return {server_.refused,
+          std::string(server_.name) + " holds as many workers as it may, and none of them gets on",
+          {},
+          true};
 }
 
-}  // namespace
-
-// Cheap and short: the caller's own call may be a large file and many attempts.
-Status StoreGuard::ask() {
-  return store_.ready();
-}
-
-Status StoreGuard::pass_breaker() {
+Status CallGuard::pass_breaker() {
   switch (breaker_.admit()) {
     case Breaker::Admission::kPass:
       return Ok{};
@@ -28,15 +26,15 @@ Status StoreGuard::pass_breaker() {
     case Breaker::Admission::kProbe:
       break;
   }
-  breaker_.probed(ask());
+  breaker_.probed(server_.ask());
   if (breaker_.is_open()) return given_up();
   return Ok{};
 }
 
-Result<Bulkhead::Place> StoreGuard::enter() {
+Result<Bulkhead::Place> CallGuard::enter() {
   if (breaker_.is_open()) return given_up();
   Bulkhead::Place place = bulkhead_.enter([this] {
-    const Status answer = ask();
+    const Status answer = server_.ask();
     breaker_.note(answer);
     return answer || !answer.error().retryable;  // also a refusal is an answer
   });
@@ -45,17 +43,17 @@ Result<Bulkhead::Place> StoreGuard::enter() {
   return place;
 }
 
-Status StoreGuard::admits() {
+Status CallGuard::admits() {
   if (breaker_.is_open()) return given_up();
   if (bulkhead_.is_stuck()) return stuck();
   return Ok{};
 }
 
-Status StoreGuard::ready() {
+Status CallGuard::ready() {
   const Bulkhead::Place place = bulkhead_.try_enter();
   if (!place && !bulkhead_.is_still()) return Ok{};
   if (!place && !bulkhead_.has_silent()) return stuck();
-  Status answer = ask();
+  Status answer = server_.ask();
   breaker_.note(answer);
   return answer;
 }
