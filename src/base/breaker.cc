@@ -54,6 +54,11 @@ void Breaker::note(const Status& outcome) {
   }
 }
 
+void Breaker::asked(const Status& outcome) {
+  if (!is_outage(outcome)) return note(outcome);
+  if (!is_open()) open();
+}
+
 void Breaker::probed(const Status& outcome) {
   if (is_outage(outcome)) {
     open();

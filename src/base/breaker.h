@@ -50,6 +50,8 @@ class Breaker {
 
   // How a call went that was let through; also for readyz, which asks whatever the state.
   void note(const Status& outcome);
+  // How the cheap question went that somebody asked because nothing moved: without an answer it opens at once.
+  void asked(const Status& outcome);
   // How the cheap question of a probe went.
   void probed(const Status& outcome);
 

@@ -32,14 +32,14 @@ Status CallGuard::pass_breaker() {
 }
 
 Result<Bulkhead::Place> CallGuard::enter() {
-  if (breaker_.is_open()) return given_up();
+  TRY(pass_breaker());
   Bulkhead::Place place = bulkhead_.enter([this] {
     const Status answer = server_.ask();
-    breaker_.note(answer);
+    breaker_.asked(answer);
     return answer || !answer.error().retryable;  // also a refusal is an answer
   });
   if (!place) return stuck();
-  TRY(pass_breaker());
+  if (breaker_.is_open()) return given_up();  // by others, while this one waited
   return place;
 }
 

@@ -139,7 +139,7 @@ def test_while_clamd_is_down_uploads_are_refused_and_downloads_go_on(scanned, cl
         scanned.assert_nothing_kept(before)
     finally:
         clamd.start()
-    assert scanned.put(CLEAN).status == 201
+    wait_until(lambda: scanned.put(CLEAN).status == 201, 10, "clamd is asked again")
     assert scanned.is_ready()
 
 
@@ -154,7 +154,7 @@ def test_a_clamd_that_hangs_is_given_up_in_time(scanned, clamd):
         scanned.assert_nothing_kept(before)
     finally:
         os.kill(clamd.pid(), signal.SIGCONT)
-    assert scanned.put(CLEAN).status == 201
+    wait_until(lambda: scanned.put(CLEAN).status == 201, 10, "clamd is asked again")
 
 
 def test_a_clamd_that_hangs_does_not_hold_every_child(new_stack, clamd):

@@ -255,6 +255,8 @@ static void where_all_are_silent_one_more_is_let_in_if_the_store_answers() {
   b.inner.failures.fail(1, kAway);
   CHECK_ERR(b.ask(), Errc::kStoreAway);
   CHECK_EQ(places_taken(b), 2u);
+  CHECK(b.breaker.is_open());  // whoever comes next does not ask again
+  b.breaker.note(Ok{});
   b.occupy(2);  // that one, of another process: two more are too many
   b.bulkhead.moved();
   b.while_waiting = [&b] {
