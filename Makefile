@@ -36,7 +36,7 @@ ALL_CXXFLAGS := -std=c++20 $(WARN) $(FLAGS_$(VARIANT)) -Isrc $(PKG_CFLAGS) $(CXX
 ALL_LDFLAGS := $(LINK_$(VARIANT)) -Wl,--as-needed $(LDFLAGS)
 
 LIB_SRC := $(filter-out src/cmd/%,$(wildcard src/*/*.cc))
-WORKER_SRC := src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc src/cmd/wiring.cc
+WORKER_SRC := src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc src/cmd/confine.cc src/cmd/wiring.cc
 TOOL_SRC := $(filter-out src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc,$(wildcard src/cmd/*.cc))
 LIB_OBJ := $(LIB_SRC:src/%.cc=$(B)/%.o)
 LIB := $(B)/libcloakroom.a
@@ -135,7 +135,7 @@ RUN_PACKAGES := g++ make pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev l
 CHECK_PACKAGES := libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw swift-proxy \
   swift-account swift-container swift-object memcached clamav-daemon systemd procps wrk strace \
   chromium chromium-driver python3-selenium \
-  python3 python3-pytest python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
+  python3 python3-pytest python3-pytest-xdist python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
 BENCH_PACKAGES := awscli
 deps:
 	$(Q)tests/install-packages $(RUN_PACKAGES)
@@ -155,7 +155,7 @@ unit-and-contract: $(UNIT_TESTS) $(CONTRACT_TESTS) $(ORACLE)
 asan:
 	@$(MAKE) VARIANT=asan unit-and-contract
 system: stage
-	@tests/run-pytest tests/system -q
+	@tests/run-system
 soak: export SOAK = 1
 soak: system
 	@$(MAKE) bench

@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "cmd/commands.h"
+#include "cmd/confine.h"
 #include "cmd/wiring.h"
 #include "db/deletions.h"
 #include "db/jobs.h"
@@ -171,6 +172,10 @@ int run_jobs(bool once) {
   const auto config = settings_or_complain();
   if (!config) return kExitConfig;
   const UniqueFd stop = stop_signals();
+  // Not --once: that is for hands, perhaps root's, and without capabilities root may remove nobody else's files.
+  if (const Status confined = once ? Status(Ok{}) : confine(*config, {config->nginx_cache_path}); !confined) {
+    return complain(confined.error());
+  }
   const SystemClock clock;
   const auto stores = make_stores(*config, clock);
   if (!stores) return complain(stores.error());

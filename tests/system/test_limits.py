@@ -9,6 +9,8 @@ import pytest
 import http_client
 from processes import free_port, wait_until
 
+pytestmark = pytest.mark.alone
+
 MISSING = "/api/files/0198c0de-0000-7000-8000-{:012x}/x.bin"
 SECONDS = 8
 
