@@ -10,6 +10,7 @@ namespace {
 // A store that takes or gives no byte for so long while all places are taken hangs; stores answer within it.
 constexpr std::chrono::milliseconds kStoreStillFor{2000};
 // Whoever read a row before its object was moved has opened the old one by then.
+constexpr std::chrono::seconds kImagerQueueTime{3};  // for a free helper, before IMAGE_TIMEOUT begins
 constexpr std::chrono::seconds kMoveLinger{10};
 
 KeyNaming naming_of(const std::string& word) {
@@ -176,6 +177,11 @@ std::optional<Clamd> make_scanner(const Config& c) {
   return Clamd({.address = c.clamd_socket, .connect_timeout = c.clamd_connect_timeout, .timeout = c.clamd_timeout});
 }
 
+std::optional<ImageClient> make_imager(const Config& c) {
+  if (c.images.socket.empty()) return std::nullopt;
+  return ImageClient({.socket = c.images.socket, .timeout = c.images.timeout + kImagerQueueTime});
+}
+
 Result<Identity> make_identity(const Config& config) {
   IdentityOptions options{.jwt_cookie = config.jwt_cookie, .service_token = config.service_token};
   std::optional<JwtVerifier> verifier;
@@ -193,9 +199,7 @@ Result<Identity> make_identity(const Config& config) {
 }
 
 Level log_level(const Config& config) {
-  if (config.log_level == "error") return Level::kError;
-  if (config.log_level == "warning") return Level::kWarning;
-  return config.log_level == "debug" ? Level::kDebug : Level::kInfo;
+  return level_named(config.log_level);
 }
 
 DatabaseOptions database_options(const Config& config, const char* program) {

@@ -13,6 +13,7 @@
 #include "db/pg.h"
 #include "domain/download.h"
 #include "domain/move.h"
+#include "media/image_client.h"
 #include "media/magic.h"
 #include "routes/app.h"
 #include "scan/clamd.h"
@@ -61,6 +62,8 @@ Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const
 std::string kept_prefix_of(const Config& config);
 // nullopt: nothing is scanned.
 std::optional<Clamd> make_scanner(const Config& config);
+// nullopt: there are no pictures.
+std::optional<ImageClient> make_imager(const Config& config);
 Result<Identity> make_identity(const Config& config);
 Level log_level(const Config& config);
 DatabaseOptions database_options(const Config& config, const char* program);
