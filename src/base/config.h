@@ -62,6 +62,14 @@ struct LimitsConfig {
   std::uint32_t nginx_connections = 0;       // 0: any number
 };
 
+// Of the worker, which asks, and of cloakroom-image, which answers.
+struct ImagesConfig {
+  std::string socket;         // path; empty = no pictures are made
+  std::uint32_t workers = 0;  // pictures made at once; 0 = as many as there are processors
+  std::uint64_t max_pixels = 0, memory_bytes = 0;
+  std::chrono::seconds timeout{};
+};
+
 struct Config {
   std::string instance;
   std::string database_url, database_schema;
@@ -95,6 +103,7 @@ struct Config {
   std::uint64_t clamd_max_bytes = 0;
   bool clamd_fail_open = false;
   std::uint64_t rescan_bytes_per_second = 0;  // 0 = no rescans
+  ImagesConfig images;
   LimitsConfig limits;
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;

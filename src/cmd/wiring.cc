@@ -9,6 +9,7 @@ namespace {
 
 // A server that takes or gives no byte for so long while all places are taken hangs; those that work answer within it.
 constexpr std::chrono::milliseconds kStillFor{2000};
+constexpr std::chrono::seconds kImagerQueueTime{3};  // for a free helper, before IMAGE_TIMEOUT begins
 // Whoever read a row before its object was moved has opened the old one by then.
 constexpr std::chrono::seconds kMoveLinger{10};
 
@@ -199,6 +200,11 @@ ScannerSet make_guarded_scanner(const Config& c, Scoreboard* board) {
   return set;
 }
 
+std::optional<ImageClient> make_imager(const Config& c) {
+  if (c.images.socket.empty()) return std::nullopt;
+  return ImageClient({.socket = c.images.socket, .timeout = c.images.timeout + kImagerQueueTime});
+}
+
 Result<Identity> make_identity(const Config& config) {
   IdentityOptions options{.jwt_cookie = config.jwt_cookie, .service_token = config.service_token};
   std::optional<JwtVerifier> verifier;
@@ -216,9 +222,7 @@ Result<Identity> make_identity(const Config& config) {
 }
 
 Level log_level(const Config& config) {
-  if (config.log_level == "error") return Level::kError;
-  if (config.log_level == "warning") return Level::kWarning;
-  return config.log_level == "debug" ? Level::kDebug : Level::kInfo;
+  return level_named(config.log_level);
 }
 
 DatabaseOptions database_options(const Config& config, const char* program) {

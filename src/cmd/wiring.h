@@ -13,6 +13,7 @@
 #include "db/pg.h"
 #include "domain/download.h"
 #include "domain/move.h"
+#include "media/image_client.h"
 #include "media/magic.h"
 #include "routes/app.h"
 #include "scan/clamd.h"
@@ -72,6 +73,8 @@ std::string kept_prefix_of(const Config& config);
 // nullopt: nothing is scanned.
 std::optional<Clamd> make_scanner(const Config& config);
 ScannerSet make_guarded_scanner(const Config& config, Scoreboard* board);
+// nullopt: there are no pictures.
+std::optional<ImageClient> make_imager(const Config& config);
 Result<Identity> make_identity(const Config& config);
 Level log_level(const Config& config);
 DatabaseOptions database_options(const Config& config, const char* program);
