@@ -56,4 +56,14 @@ inline constexpr std::size_t kCredentialFileBytes = 64 * 1024;   // shared crede
 inline constexpr std::size_t kScannerReplyBytes = 1024;     // one answer of clamd; a longer one is none of its own
 inline constexpr std::size_t kScannerSignatureBytes = 128;  // name of a signature, in the log
 
+// Metadata of pictures
+inline constexpr std::size_t kStripWindowBytes = 64 * 1024;   // of a picture, read at once
+inline constexpr std::size_t kStripBlockBytes = 1024 * 1024;  // one Exif or XMP block held in memory; JPEG has 64 KiB
+inline constexpr std::size_t kStripPatchBytes = 4 * 1024 * 1024;  // all that is written over one picture, but for fills
+inline constexpr std::size_t kStripPatches = 20000;               // of one picture; a usual one has two
+inline constexpr std::size_t kStripPictures = 64;                 // one behind the other in a file
+inline constexpr std::size_t kStripDepth = 3;                     // a thumbnail within a thumbnail
+inline constexpr std::size_t kHeifItems = 10000;  // of a HEIF file, that are no pictures, and their pieces
+inline constexpr std::size_t kExifFolders = 64;   // IFDs of one Exif block; a camera writes five
+
 }  // namespace cloakroom::limits
