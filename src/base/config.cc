@@ -296,6 +296,7 @@ Result<Config> read_config(const EnvLookup& env) {
   for (const SettingProblem& found : public_problems(c)) in.problem(found.name, found.what);
   read_identity(in, c);
   read_scan(in, c);
+  c.strip_metadata = in.one_of("STRIP_METADATA", "gps all none");
   c.limits = read_limits(in);
   c.route_prefix = in.text("ROUTE_PREFIX");
   while (c.route_prefix.ends_with('/')) c.route_prefix.pop_back();

@@ -95,6 +95,7 @@ struct Config {
   std::uint64_t clamd_max_bytes = 0;
   bool clamd_fail_open = false;
   std::uint64_t rescan_bytes_per_second = 0;  // 0 = no rescans
+  std::string strip_metadata;                 // gps | all | none
   LimitsConfig limits;
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;

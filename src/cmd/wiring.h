@@ -14,6 +14,7 @@
 #include "domain/download.h"
 #include "domain/move.h"
 #include "media/magic.h"
+#include "media/strip.h"
 #include "routes/app.h"
 #include "scan/clamd.h"
 #include "storage/direct_layers.h"
@@ -81,6 +82,8 @@ class Service {
   Identity identity_;
   std::optional<Clamd> scanner_;
   std::optional<VirusScan> scan_;
+  std::optional<PictureStripper> stripper_;
+  std::optional<MetadataStrip> strip_;
   Uploads uploads_;
   Downloads downloads_;
   PgDirectUploads direct_rows_;
