@@ -14,7 +14,7 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
-constexpr unsigned char kStart = 0xD8, kEnd = 0xD9, kFirstApp = 0xE0, kLastApp = 0xEF, kComment = 0xFE;
+constexpr unsigned char kStart = 0xD8, kEnd = 0xD9, kScan = 0xDA, kFirstApp = 0xE0, kLastApp = 0xEF, kComment = 0xFE;
 constexpr unsigned char kApp1 = 0xE1, kApp13 = 0xED;
 constexpr std::string_view kExif = "Exif\0"sv;  // and one byte more, zero or not
 constexpr std::string_view kXmp = "http://ns.adobe.com/xap/1.0/\0"sv;
@@ -110,9 +110,25 @@ struct Found {
 
 constexpr std::string_view kPictureBegins = "\xFF\xD8\xFF";
 
-bool begins_picture(std::string_view bytes) {
-  const auto fourth = static_cast<unsigned char>(bytes[3]);
-  return bytes.starts_with(kPictureBegins) && (fourth >= 0xC0 && fourth != 0xFF && fourth != kStart && fourth != kEnd);
+// Whether a picture really begins there. The three bytes alone stand in any archive of some megabytes, and to clear
+// what follows them would destroy it: so segments must follow each other, or the first be one that pictures begin with.
+Result<bool> begins_picture(Pieces& in, std::uint64_t from) {
+  constexpr std::array kFirst{"JFIF\0"sv, "Exif\0"sv, "http://ns.adobe.com/"sv, "ICC_PROFILE\0"sv};
+  constexpr int kEnough = 3;
+  std::uint64_t at = from + 2;
+  for (int n = 0; n < kEnough; ++n) {
+    TRY_ASSIGN(const std::string_view head, in.view(at, 32));
+    if (head.size() < 4) return n > 0;
+    const auto code = static_cast<unsigned char>(head[1]);
+    const std::uint64_t size = big_endian(head, 2, 2);
+    if (head[0] != '\xFF' || code < 0xC0 || code == 0xFF || stands_alone(code) || code == kEnd || size < 2)
+      return false;
+    const bool is_first = std::any_of(kFirst.begin(), kFirst.end(),
+                                      [&](std::string_view word) { return head.substr(4).starts_with(word); });
+    if (code == kScan || (n == 0 && is_first)) return true;
+    at += 2 + size;
+  }
+  return true;
 }
 
 // The next picture or film. `at` beyond the end: none.
@@ -122,14 +138,17 @@ Result<Found> next_behind(Pieces& in, std::uint64_t from) {
     TRY_ASSIGN(const std::string_view block, in.view(at, limits::kStripWindowBytes));
     if (block.size() < kLook) break;
     const std::size_t last = block.size() - kLook;
-    std::size_t picture = block.find(kPictureBegins);
-    while (picture <= last && !begins_picture(block.substr(picture))) picture = block.find(kPictureBegins, picture + 1);
+    const std::size_t picture = block.find(kPictureBegins);
     std::size_t film = block.find("ftyp");
     while (film <= last && at + film < from + 4) film = block.find("ftyp", film + 1);
-    if (std::min(picture, film) <= last) {
-      return film < picture ? Found{at + film - 4, true} : Found{at + picture, false};
+    if (film <= last && film < picture) return Found{at + film - 4, true};
+    if (picture <= last) {
+      TRY_ASSIGN(const bool is_one, begins_picture(in, at + picture));
+      if (is_one) return Found{at + picture, false};
+      at += picture + 1;
+    } else {
+      at += last + 1;
     }
-    at += last + 1;
   }
   return Found{in.size(), false};
 }

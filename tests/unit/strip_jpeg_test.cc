@@ -111,6 +111,14 @@ static void pictures_behind_the_picture_are_stripped_too() {
   CHECK_EQ(after.unread, "");
 }
 
+static void an_archive_behind_the_picture_is_not_taken_for_pictures() {
+  std::string archive(limits::kStripWindowBytes, 'x');
+  for (std::size_t at = 0; at + 200 < archive.size(); at += 100) {
+    archive.replace(at, 20, "\xFF\xD8\xFF\xE1\0\x08\0\0\0\0\0\0\xFF\xE5\0\x04\xFF\xE1\xFF\xFF"s);
+  }
+  CHECK_EQ(strip(jpeg(kJfif) + archive).patches, 0u);
+}
+
 static void a_film_behind_the_picture_loses_its_user_data() {
   const std::string film =
       fake::box("ftyp", "mp42") + fake::box("mdat", "frames") +
@@ -172,6 +180,7 @@ int main() {
       CASE(garbage_between_segments_does_not_hide_the_next_one),
       CASE(markers_are_found_where_the_window_ends),
       CASE(pictures_behind_the_picture_are_stripped_too),
+      CASE(an_archive_behind_the_picture_is_not_taken_for_pictures),
       CASE(a_film_behind_the_picture_loses_its_user_data),
       CASE(too_many_pictures_are_not_read_to_the_end),
       CASE(what_would_take_too_many_patches_is_not_read_to_the_end),
