@@ -20,7 +20,7 @@ CXX = g++
 Q := $(if $(V),,@)
 say = @printf '  %-8s %s\n' '$(1)' '$(2)'
 
-PACKAGES := libcurl libpq jansson libcrypto fmt libsystemd pugixml libmagic libutf8proc libseccomp
+PACKAGES := libcurl libpq jansson libcrypto fmt libsystemd pugixml libmagic libutf8proc libseccomp zlib
 PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lfcgi
 # libvips and all it brings are for cloakroom-image alone.
@@ -147,10 +147,10 @@ run: deps
 	$(Q)exec systemd/foreground.sh $(B)/stage
 
 RUN_PACKAGES := g++ make pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev libjansson-dev libssl-dev libfmt-dev libcli11-dev \
-  libsystemd-dev libpugixml-dev libmagic-dev libutf8proc-dev libseccomp-dev libexpected-dev libvips-dev nginx postgresql curl ca-certificates util-linux
+  libsystemd-dev libpugixml-dev libmagic-dev libutf8proc-dev libseccomp-dev zlib1g-dev libexpected-dev libvips-dev nginx postgresql curl ca-certificates util-linux
 CHECK_PACKAGES := libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw swift-proxy \
   swift-account swift-container swift-object memcached clamav-daemon systemd procps wrk strace \
-  chromium chromium-driver python3-selenium \
+  chromium chromium-driver python3-selenium libimage-exiftool-perl libheif-examples \
   python3 python3-pil python3-pytest python3-pytest-xdist python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
 BENCH_PACKAGES := awscli
 deps:

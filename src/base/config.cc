@@ -298,6 +298,7 @@ Result<Config> read_config(const EnvLookup& env) {
   read_identity(in, c);
   read_scan(in, c);
   c.images = read_images(in);
+  c.strip_metadata = in.one_of("STRIP_METADATA", "gps all none");
   c.limits = read_limits(in);
   c.route_prefix = in.text("ROUTE_PREFIX");
   while (c.route_prefix.ends_with('/')) c.route_prefix.pop_back();

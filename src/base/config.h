@@ -104,6 +104,7 @@ struct Config {
   bool clamd_fail_open = false;
   std::uint64_t rescan_bytes_per_second = 0;  // 0 = no rescans
   ImagesConfig images;
+  std::string strip_metadata;                 // gps | all | none
   LimitsConfig limits;
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;

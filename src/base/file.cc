@@ -31,6 +31,15 @@ Result<UniqueFd> open_file(const std::string& path, int flags, unsigned mode) {
   return UniqueFd(fd);
 }
 
+Result<UniqueFd> open_nameless(const std::string& folder) {
+  auto fd = open_file(folder, O_TMPFILE | O_RDWR, 0600);
+  if (!fd && fd.error().code == Errc::kNotFound) {
+    TRY(make_folders(folder, 0700));
+    fd = open_file(folder, O_TMPFILE | O_RDWR, 0600);
+  }
+  return fd;
+}
+
 Result<std::size_t> read_at(int fd, std::span<std::byte> into, std::uint64_t offset) {
   std::size_t done = 0;
   while (done < into.size()) {
@@ -53,6 +62,19 @@ Status write_all(int fd, std::span<const std::byte> bytes) {
       return errno_error("write", "file", errno);
     }
     bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+  return Ok{};
+}
+
+Status write_at(int fd, std::span<const std::byte> bytes, std::uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      return errno_error("write", "file", errno);
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
   }
   return Ok{};
 }

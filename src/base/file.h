@@ -28,8 +28,11 @@ struct FileRange {
 Error errno_error(std::string_view operation, std::string_view subject, int number);
 
 Result<UniqueFd> open_file(const std::string& path, int flags, unsigned mode = 0);
+// To read and write, without a name: gone when it is closed. A folder that is missing is made.
+Result<UniqueFd> open_nameless(const std::string& folder);
 Result<std::size_t> read_at(int fd, std::span<std::byte> into, std::uint64_t offset);  // short only at end of file
 Status write_all(int fd, std::span<const std::byte> bytes);
+Status write_at(int fd, std::span<const std::byte> bytes, std::uint64_t offset);
 Status sync_file(int fd, std::string_view name);
 Status sync_folder(const std::string& path);
 Status make_folders(const std::string& path, unsigned mode);  // like mkdir -p; each new one is made durable

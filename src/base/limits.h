@@ -65,5 +65,14 @@ inline constexpr std::uint32_t kImageSide = 65535;               // of an origin
 inline constexpr std::uint32_t kRenderedSide = 16383;            // of a picture that is made; WebP has no longer one
 inline constexpr std::uint32_t kImageFrames = 100;               // kept of a moving picture; more take seconds
 inline constexpr std::uint32_t kImageFramesCounted = 1U << 20;   // or pages, of an original
+// Metadata of pictures
+inline constexpr std::size_t kStripWindowBytes = 64 * 1024;   // of a picture, read at once
+inline constexpr std::size_t kStripBlockBytes = 1024 * 1024;  // one Exif or XMP block held in memory; JPEG has 64 KiB
+inline constexpr std::size_t kStripPatchBytes = 4 * 1024 * 1024;  // all that is written over one picture, but for fills
+inline constexpr std::size_t kStripPatches = 20000;               // of one picture; a usual one has two
+inline constexpr std::size_t kStripPictures = 64;                 // one behind the other in a file
+inline constexpr std::size_t kStripDepth = 3;                     // a thumbnail within a thumbnail
+inline constexpr std::size_t kHeifItems = 10000;  // of a HEIF file, that are no pictures, and their pieces
+inline constexpr std::size_t kExifFolders = 64;   // IFDs of one Exif block; a camera writes five
 
 }  // namespace cloakroom::limits

@@ -154,6 +154,11 @@ constexpr std::array kSettings{
             "Links signed with this one still hold. For a change of LINK_SECRET."},
     Setting{"LINK_EXPIRES", "3600", false, "", "Life of a link for which nobody named another, in seconds."},
     Setting{"LINK_MAX_EXPIRES", "604800", false, "", "Longest life of a link, in seconds, at most a year."},
+    Setting{"STRIP_METADATA", "gps", false, "",
+            "What is taken out of JPEG, PNG, WebP, HEIC and AVIF files before they are kept; pixels, orientation and "
+            "colour profile stay. `gps`: positions, serial numbers, owners of devices and maker notes. `all`: also the "
+            "rest of Exif, XMP, IPTC, comments and what lies behind the picture; a picture that cannot be read to its "
+            "end is refused. `none`: files are kept as they come."},
     Setting{"CLAMD_SOCKET", "", false, "",
             "clamd, which scans every file for viruses before it is kept: its Unix socket, such as "
             "`/run/clamav/clamd.ctl`, or `host:port`. Empty: nothing is scanned. See docs/operations.md."},

@@ -54,16 +54,28 @@ UploadRules upload_rules(const Config& c) {
           .stored_headers = stored_headers};
 }
 
-// `scan`: null where nothing is scanned.
-UploadRules scanned_upload_rules(const Config& c, std::optional<VirusScan>& scan) {
+// `scan`, `strip`: null where nothing is scanned, and where pictures are kept as they come.
+UploadRules checked_upload_rules(const Config& c, std::optional<VirusScan>& scan, std::optional<MetadataStrip>& strip) {
   UploadRules rules = upload_rules(c);
   if (scan) rules.scan = &*scan;
+  if (strip) rules.strip = &*strip;
   return rules;
 }
 
 std::optional<VirusScan> make_scan(const Config& c, const ScannerSet& scanner) {
   if (!scanner.guarded) return std::nullopt;
   return VirusScan(*scanner.guarded, {c.clamd_max_bytes, c.clamd_fail_open});
+}
+
+std::optional<PictureStripper> make_stripper(const Config& c) {
+  if (c.strip_metadata == "none") return std::nullopt;
+  return PictureStripper(c.strip_metadata == "all" ? StripMode::kAll : StripMode::kGps);
+}
+
+// `all` is a promise: what cannot be read to its end is refused.
+std::optional<MetadataStrip> make_strip(const Config& c, std::optional<PictureStripper>& stripper) {
+  if (!stripper) return std::nullopt;
+  return MetadataStrip(*stripper, c.strip_metadata == "all");
 }
 
 DirectRules direct_rules(const Config& c) {
@@ -239,7 +251,9 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
       identity_(std::move(identity)),
       scanner_(make_guarded_scanner(config, board)),
       scan_(make_scan(config, scanner_)),
-      uploads_(rows_, stores_.for_new_files(config), sniffer, clock, scanned_upload_rules(config, scan_),
+      stripper_(make_stripper(config)),
+      strip_(make_strip(config, stripper_)),
+      uploads_(rows_, stores_.for_new_files(config), sniffer, clock, checked_upload_rules(config, scan_, strip_),
                fallback_of(config, stores_)),
       downloads_(stores_.all(), {.delivery = delivery_of(config.delivery),
                                  .presign_expires = config.presign_expires,
@@ -262,8 +276,9 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
   app_.scanner_needed = !config.clamd_fail_open;
   if (config.storage != "s3") return;
   direct_uploads_.emplace(
-      DirectUploads::Parts{rows_, direct_rows_, *stores_.s3_guarded, *stores_.s3_direct_guarded, sniffer, clock},
-      scanned_upload_rules(config, scan_), direct_rules(config));
+      DirectUploads::Parts{rows_, direct_rows_, *stores_.s3_guarded, *stores_.s3_direct_guarded, sniffer, clock,
+                           [folder = config.body_temp_path] { return open_nameless(folder); }},
+      checked_upload_rules(config, scan_, strip_), direct_rules(config));
   app_.direct_uploads = &*direct_uploads_;
 }
 

@@ -15,6 +15,7 @@
 #include "domain/move.h"
 #include "media/image_client.h"
 #include "media/magic.h"
+#include "media/strip.h"
 #include "routes/app.h"
 #include "scan/clamd.h"
 #include "scan/guarded_scanner.h"
@@ -96,6 +97,8 @@ class Service {
   Identity identity_;
   ScannerSet scanner_;
   std::optional<VirusScan> scan_;
+  std::optional<PictureStripper> stripper_;
+  std::optional<MetadataStrip> strip_;
   Uploads uploads_;
   Downloads downloads_;
   PgDirectUploads direct_rows_;

@@ -73,7 +73,7 @@ bool is_complete(std::span<const UploadedPart> parts, unsigned count) {
 // What the bytes said against the ticket. Such an error voids it; all others leave it.
 bool is_refusal(const Error& error) {
   return error.code == Errc::kInvalid || error.code == Errc::kUnsupportedType || error.code == Errc::kTooLarge ||
-         error.code == Errc::kInfected || error.code == Errc::kNotScanned;
+         error.code == Errc::kInfected || error.code == Errc::kNotScanned || error.code == Errc::kUndecodable;
 }
 
 }  // namespace
@@ -203,7 +203,7 @@ Status DirectUploads::check_type(const DirectUpload& upload, const std::string& 
 }
 
 // Size and type of what lies under `key`, as far as its head shows them.
-Result<std::string> DirectUploads::look(const ObjectKey& key, const DirectUpload& upload) {
+Result<DirectUploads::FirstLook> DirectUploads::look(const ObjectKey& key, const DirectUpload& upload) {
   const auto info = p_.store.head(key);
   if (!info && info.error().code == Errc::kNotFound) {
     return refuse(Errc::kConflict, "The store has not got the file yet: upload it first, then complete.");
@@ -217,7 +217,7 @@ Result<std::string> DirectUploads::look(const ObjectKey& key, const DirectUpload
   TRY(p_.store.get(key, {0, std::min<std::uint64_t>(upload.size_bytes, limits::kSniffBytes)}, head));
   TRY_ASSIGN(std::string type, p_.sniffer.mime_type(head.head()));
   TRY(check_type(upload, type));
-  return type;
+  return FirstLook{std::move(type), uploads_.strip != nullptr && uploads_.strip->takes(head.head())};
 }
 
 // Once: type, hash and scan all come from the same bytes.
@@ -252,10 +252,12 @@ Status DirectUploads::check_copy(const DirectUpload& upload, const ObjectKey& ke
     return refuse(Errc::kInvalid, "The file was changed while it was completed.");
   }
   attachment.sha256 = all.digest();
-  if (upload.sha256 && *upload.sha256 != attachment.sha256) {
-    return refuse(Errc::kInvalid, fmt::format("The file '{}' has another SHA-256 than announced.", upload.filename));
-  }
-  return Ok{};
+  return check_whole(upload, attachment.sha256);
+}
+
+Status DirectUploads::check_whole(const DirectUpload& upload, const Sha256Digest& digest) const {
+  if (!upload.sha256 || *upload.sha256 == digest) return Ok{};
+  return refuse(Errc::kInvalid, fmt::format("The file '{}' has another SHA-256 than announced.", upload.filename));
 }
 
 Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<const UploadedPart> parts) {
@@ -268,15 +270,15 @@ Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<cons
     }
     TRY(p_.direct.finish_parts({quarantine, *upload.upload_id}, parts, upload.size_bytes));
   }
-  auto type = look(quarantine, upload);
-  if (!type) return reject(upload, std::move(type).error());
+  auto seen = look(quarantine, upload);
+  if (!seen) return reject(upload, std::move(seen).error());
 
   Attachment a;
   a.created_at = p_.clock.now();
   a.id = make_uuid7(a.created_at);
   a.uploader_id = upload.uploader_id;
   a.dialog_id = upload.dialog_id;
-  a.mime_type = *std::move(type);
+  a.mime_type = std::move(seen->type);
   a.filename = honest_filename(upload.filename, a.mime_type);
   a.size_bytes = upload.size_bytes;
   a.store = p_.store.kind();
@@ -286,8 +288,8 @@ Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<cons
   TRY_ASSIGN(const std::vector<DeletionTicket> tickets,
              p_.rows.plan_deletions(a.store, std::span(&key, 1), uploads_.orphan_grace));
   const ObjectMeta meta = stored_meta(a, uploads_.object_cache_control, uploads_.stored_headers);
-  Status done = p_.store.copy(quarantine, key, meta);
-  if (done) done = check_copy(upload, key, a);
+  Status done = seen->is_stripped ? put_stripped(upload, key, meta, a) : p_.store.copy(quarantine, key, meta);
+  if (done && !seen->is_stripped) done = check_copy(upload, key, a);
   if (done) done = p_.tickets.commit(upload, a, tickets.front());
   if (done) return Completed{std::move(a), true};
   // As in Uploads::take: best effort; a job may have had the copy's ticket before the copy was there, and a store that

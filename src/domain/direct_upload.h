@@ -2,7 +2,8 @@
 //
 // Order    open()      limits, row with a deletion ticket for the object, signature
 //          complete()  size, first look at the type, deletion ticket for the real key, copy to it, then size, type and
-//                      hash of the copy, and the rows. The rows are the commit point.
+//                      hash of the copy, and the rows. The rows are the commit point. A picture whose metadata is to be
+//                      removed is not copied by the store: it is laid down here, judged, stripped, and put.
 // Why      the copy is what is judged: its sender holds a URL with which he can change the object in quarantine at any
 //          time until it expires, but nobody can write to the real key. Each attempt to complete has a key of its own.
 // Cost     completing reads the whole file once from the store through this process, in blocks: a row has the SHA-256
@@ -64,6 +65,7 @@ class DirectUploads {
     DirectStore& direct;
     Sniffer& sniffer;
     const Clock& clock;
+    std::function<Result<UniqueFd>()> spool = {};  // a nameless file; needed with UploadRules::strip
   };
   DirectUploads(Parts parts, UploadRules uploads, DirectRules rules)
       : p_(parts), uploads_(std::move(uploads)), rules_(rules) {}
@@ -81,11 +83,18 @@ class DirectUploads {
   Status check_open(const DirectUpload& upload) const;
   Result<Completed> existing(const Caller& caller, const DirectUpload& upload);
   Result<Completed> take(const DirectUpload& upload, std::span<const UploadedPart> parts);
-  Result<std::string> look(const ObjectKey& key, const DirectUpload& upload);
+  struct FirstLook {
+    std::string type;
+    bool is_stripped = false;  // its metadata will be
+  };
+  Result<FirstLook> look(const ObjectKey& key, const DirectUpload& upload);
   Status check_type(const DirectUpload& upload, const std::string& type) const;
   Status read_and_scan(const DirectUpload& upload, const ObjectKey& key, ByteSink& all,
                        const std::function<Sha256Digest()>& digest);
   Status check_copy(const DirectUpload& upload, const ObjectKey& key, Attachment& attachment);
+  Status check_whole(const DirectUpload& upload, const Sha256Digest& digest) const;
+  Status check_spooled(const DirectUpload& upload, const FileRange& bytes, std::string_view type);
+  Status put_stripped(const DirectUpload& upload, const ObjectKey& key, const ObjectMeta& meta, Attachment& attachment);
   Error reject(const DirectUpload& upload, Error why);
 
   Parts p_;

@@ -43,6 +43,15 @@ Result<Attachment> Uploads::describe(const UploadRequest& request, const Incomin
   return a;
 }
 
+Status Uploads::strip_all(const UploadRequest& request, std::span<const Attachment> made) {
+  if (rules_.strip == nullptr) return Ok{};
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    TRY(rules_.strip->clean({.way = "upload", .filename = made[i].filename, .user = made[i].uploader_id},
+                            request.files[i].bytes));
+  }
+  return Ok{};
+}
+
 // Of all files, before a byte of any is stored, wherever that will be.
 Status Uploads::scan_all(const UploadRequest& request, std::span<const Attachment> made) {
   if (rules_.scan == nullptr) return Ok{};
@@ -111,6 +120,7 @@ Result<std::vector<Attachment>> Uploads::take(const UploadRequest& request) {
     TRY(rows_.spend(unpaid.spenders, Budget::kUploads));
     unpaid = {};
   }
+  TRY(strip_all(request, made));
   TRY(scan_all(request, made));
   Status kept = keep(request, {store_, rules_.keys}, unpaid, made);
   if (!kept && fallback_.store != nullptr && is_away(kept.error())) {

@@ -1,14 +1,14 @@
 // upload.h — takes files in, all or nothing.
 //
-// Order    limits, sniff, virus scan, deletion tickets, bytes (hashed on the way, durable), rows. The rows are the
-//          commit point: whatever fails before it leaves nothing but objects that a job deletes, also after a crash of
-//          this process or host.
+// Order    limits, sniff, metadata out, virus scan, deletion tickets, bytes (hashed on the way, durable), rows. The
+//          rows are the commit point: whatever fails before it leaves nothing but objects that a job deletes, also
+//          after a crash of this process or host.
 // Budget   an upload is paid for once, before it costs anybody much: before the scan, else with the tickets.
 // Away     when the store is away and there is a fallback, the same is done there, with a job for each row that moves
 //          it.
 // Errors   kTooMany over a budget; kTooLarge, kUnsupportedType and kInvalid name the file; kStore, kDatabase,
-//          kDiskFull: nothing was kept, try again; kInfected, kNotScanned, kScannerAway: domain/virus_scan.h.
-//          Nothing was stored.
+//          kDiskFull: nothing was kept, try again; kInfected, kNotScanned, kScannerAway: domain/virus_scan.h;
+//          kUndecodable: domain/strip.h. Nothing was stored.
 #pragma once
 
 #include <functional>
@@ -20,13 +20,14 @@
 #include "domain/fallback.h"
 #include "domain/ports.h"
 #include "domain/stored_meta.h"
+#include "domain/strip.h"
 #include "domain/virus_scan.h"
 
 namespace cloakroom {
 
 struct IncomingFile {
   std::string filename;  // as the client sent it; cleaned here
-  FileRange bytes;
+  FileRange bytes;       // ours: with UploadRules::strip they are changed
 };
 
 struct UploadRequest {
@@ -43,7 +44,8 @@ struct UploadRules {
   std::string object_cache_control;
   std::chrono::seconds orphan_grace{};  // after this an object without a row is deleted
   StoredHeadersOf stored_headers = {};
-  VirusScan* scan = nullptr;  // null: nothing is scanned
+  VirusScan* scan = nullptr;       // null: nothing is scanned
+  MetadataStrip* strip = nullptr;  // null: pictures are kept as they come
 };
 
 class Uploads {
@@ -62,6 +64,7 @@ class Uploads {
 
  private:
   Result<Attachment> describe(const UploadRequest& request, const IncomingFile& file);
+  Status strip_all(const UploadRequest& request, std::span<const Attachment> made);
   Status scan_all(const UploadRequest& request, std::span<const Attachment> made);
   struct Place {
     BlobStore& store;

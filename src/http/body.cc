@@ -27,7 +27,7 @@ Status open_spooled(std::string_view name, const BodyRules& rules, Body& body) {
     return Error{Errc::kInternal, fmt::format("REQUEST_BODY_FILE is not below BODY_TEMP_PATH '{}'", rules.temp_path)};
   }
   body.path = name;
-  auto fd = open_file(body.path, O_RDONLY | O_NOFOLLOW);
+  auto fd = open_file(body.path, O_RDWR | O_NOFOLLOW);
   if (!fd && fd.error().code == Errc::kUnavailable) return fd.error();
   if (!fd) return Error{Errc::kInternal, fd.error().detail + "; does the worker run as nginx's user?"};
   body.fd = *std::move(fd);
@@ -38,13 +38,7 @@ Status open_spooled(std::string_view name, const BodyRules& rules, Body& body) {
 }
 
 Status spool(const Request& request, const BodyRules& rules, Body& body) {
-  auto fd = open_file(rules.temp_path, O_TMPFILE | O_RDWR, 0600);
-  if (!fd && fd.error().code == Errc::kNotFound) {
-    TRY(make_folders(rules.temp_path, 0700));
-    fd = open_file(rules.temp_path, O_TMPFILE | O_RDWR, 0600);
-  }
-  if (!fd) return std::move(fd).error();
-  body.fd = *std::move(fd);
+  TRY_ASSIGN(body.fd, open_nameless(rules.temp_path));
   std::uint64_t size = 0;
   const std::uint64_t expected = *request.content_length;
   while (size < expected) {

@@ -23,7 +23,7 @@ struct BodyRules {
 struct Body {
   UniqueFd fd;
   std::string path;  // empty for a nameless file
-  FileRange range;   // refers to fd and path: keep the Body alive and unmoved while it is used
+  FileRange range;   // refers to fd and path: keep the Body alive and unmoved while it is used. It may be written
 
   Body() = default;
   Body(Body&&) = delete;

@@ -1,4 +1,5 @@
-// config_scan_test.cc — the settings of the virus scanner: off unless named, and only what clamd can keep.
+// config_scan_test.cc — the settings of what looks into files: the virus scanner is off unless named, and only what
+// clamd can keep; metadata goes unless it is to stay.
 #include "base/config_scan.h"
 
 #include <map>
@@ -68,11 +69,20 @@ static void what_cannot_be_is_refused() {
   check_refused({{"RESCAN_RATE", "fast"}}, "RESCAN_RATE: ");
 }
 
+static void metadata_is_removed_in_three_ways() {
+  CHECK_EQ(CHECK_OK(read({})).strip_metadata, "gps");
+  for (const char* word : {"gps", "all", "none"}) {
+    CHECK_EQ(CHECK_OK(read({{"STRIP_METADATA", word}})).strip_metadata, word);
+  }
+  check_refused({{"STRIP_METADATA", "exif"}}, "STRIP_METADATA: ");
+}
+
 int main() {
   const CMUnitTest tests[] = {
       CASE(nothing_is_scanned_unless_asked_for_and_then_failure_is_closed),
       CASE(what_is_said_is_read),
       CASE(what_cannot_be_is_refused),
+      CASE(metadata_is_removed_in_three_ways),
   };
   return RUN_TESTS("config_scan", tests);
 }

@@ -1,0 +1,61 @@
+// direct_strip.cc — the way of a picture that was sent straight to the store and must not be kept as it came.
+#include <algorithm>
+
+#include "base/limits.h"
+#include "domain/direct_upload.h"
+
+namespace cloakroom {
+namespace {
+
+class FileSink final : public ByteSink {
+ public:
+  explicit FileSink(int fd) : fd_(fd) {}
+  Status write(std::span<const std::byte> bytes) override { return write_all(fd_, bytes); }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+// What lies here once is what is judged and what is kept: whoever changes the object in quarantine now is too late. The
+// announced SHA-256 is of what was sent; the row's is of what is stored.
+Status DirectUploads::put_stripped(const DirectUpload& upload, const ObjectKey& key, const ObjectMeta& meta,
+                                   Attachment& attachment) {
+  TRY_ASSIGN(const ObjectKey quarantine, ObjectKey::parse(upload.key));
+  TRY_ASSIGN(const UniqueFd file, p_.spool());
+  FileSink spooled(file.get());
+  TRY(p_.store.get(quarantine, {0, upload.size_bytes}, spooled));
+  const FileRange bytes{file.get(), 0, upload.size_bytes, {}};
+  TRY(check_spooled(upload, bytes, attachment.mime_type));
+  TRY(uploads_.strip->clean({.way = "direct_upload", .filename = upload.filename, .user = upload.uploader_id}, bytes));
+  if (uploads_.scan != nullptr) {
+    const auto digest = [&bytes]() -> std::optional<Sha256Digest> {
+      const auto hashed = digest_of(bytes);
+      return hashed ? std::optional(*hashed) : std::nullopt;
+    };
+    TRY(uploads_.scan->check({.way = "direct_upload",
+                              .filename = upload.filename,
+                              .user = upload.uploader_id,
+                              .size_bytes = upload.size_bytes,
+                              .digest = digest},
+                             source_of(bytes)));
+  }
+  TRY_ASSIGN(attachment.sha256, p_.store.put(key, bytes, meta));
+  return Ok{};
+}
+
+Status DirectUploads::check_spooled(const DirectUpload& upload, const FileRange& bytes, std::string_view type) {
+  if (upload.sha256) {
+    TRY_ASSIGN(const Sha256Digest digest, digest_of(bytes));
+    TRY(check_whole(upload, digest));
+  }
+  const auto head_size = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size, limits::kSniffBytes));
+  const std::span<std::byte> head = copy_buffer().first(head_size);
+  TRY_ASSIGN(const std::size_t got, read_at(bytes.fd, head, 0));
+  TRY_ASSIGN(const std::string now, p_.sniffer.mime_type(head.first(got)));
+  if (got == head_size && now == type) return Ok{};
+  return refuse(Errc::kInvalid, "The file was changed while it was completed.");
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,37 @@
+// pieces.h — a file or a piece of memory that is read here and there, through one window.
+//
+// Errors   kInternal of the file. The end is no error: what is asked for beyond it is missing from the answer.
+// Memory   the window: limits::kStripWindowBytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/file.h"
+
+namespace cloakroom {
+
+class Pieces {
+ public:
+  explicit Pieces(const FileRange& file) : file_(file), size_(file.size) {}
+  explicit Pieces(std::string_view memory) : memory_(memory), size_(memory.size()) {}  // borrowed
+  Pieces(const Pieces&) = delete;
+  Pieces& operator=(const Pieces&) = delete;
+
+  std::uint64_t size() const { return size_; }
+  // The bytes from `offset`, `most` of them or fewer at the end; good until the next call.
+  // REQUIRES: most <= limits::kStripWindowBytes
+  Result<std::string_view> view(std::uint64_t offset, std::size_t most);
+  // A copy, fewer bytes at the end.
+  Result<std::string> copy(std::uint64_t offset, std::size_t size);
+
+ private:
+  FileRange file_;
+  std::string_view memory_;
+  std::uint64_t size_;
+  std::string window_ = {};
+  std::uint64_t window_at_ = 0;
+};
+
+}  // namespace cloakroom
