@@ -56,7 +56,11 @@ struct LimitsConfig {
   struct Rates {
     Rate uploads, downloads, misses;
   };
+  struct Amount {
+    std::uint64_t bytes = 0, files = 0;  // 0: any number
+  };
   Rates user, address;
+  Amount user_quota, dialog_quota;
   std::vector<std::string> trusted_proxies;  // "10.0.0.0/8", "2001:db8::1"
   Rate nginx_requests;                       // a second or a minute
   std::uint32_t nginx_connections = 0;       // 0: any number

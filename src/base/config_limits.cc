@@ -6,13 +6,18 @@
 namespace cloakroom {
 namespace {
 
-constexpr std::uint64_t kMostConnections = 65535;  // nginx's own
+constexpr std::uint64_t kMostConnections = 65535;    // nginx's own
+constexpr std::uint64_t kMostFiles = 1000000000000;  // sums of it are far from the end of int8
 
 Rate rate_setting(Reader& in, std::string_view name) {
   const auto rate = parse_rate(in.text(name));
   if (rate) return *rate;
   in.problem(name, rate.error().detail);
   return {};
+}
+
+std::uint64_t amount_setting(Reader& in, std::string_view name) {
+  return in.text(name) == "0" ? 0 : in.bytes(name);
 }
 
 }  // namespace
@@ -22,6 +27,8 @@ LimitsConfig read_limits(Reader& in) {
   c.user = {rate_setting(in, "RATE_UPLOADS"), rate_setting(in, "RATE_DOWNLOADS"), rate_setting(in, "RATE_MISSES")};
   c.address = {rate_setting(in, "RATE_UPLOADS_ADDRESS"), rate_setting(in, "RATE_DOWNLOADS_ADDRESS"),
                rate_setting(in, "RATE_MISSES_ADDRESS")};
+  c.user_quota = {amount_setting(in, "QUOTA_USER_BYTES"), in.number("QUOTA_USER_FILES", 0, kMostFiles)};
+  c.dialog_quota = {amount_setting(in, "QUOTA_DIALOG_BYTES"), in.number("QUOTA_DIALOG_FILES", 0, kMostFiles)};
   const std::string proxies = in.text("TRUSTED_PROXIES");
   for (const std::string_view item : split(proxies, ',')) {
     if (!is_network(item)) {

@@ -37,6 +37,7 @@ enum class Errc {
   kDiskFull,
   kUnavailable,  // this process has no descriptor or memory left for it now
   kTooMany,      // over a budget; retry_after and policy say more
+  kQuota,        // no room left of what a user or dialog may keep
   kInternal,
 };
 

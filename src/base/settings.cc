@@ -202,6 +202,14 @@ constexpr std::array kSettings{
             "for public files, are counted here alone."},
     Setting{"RATE_DOWNLOADS_ADDRESS", "30000/m", false, "", "The same."},
     Setting{"RATE_MISSES_ADDRESS", "3000/m", false, "", "The same."},
+    Setting{"QUOTA_USER_BYTES", "0", false, "",
+            "How much a user may keep, all his files together, such as `10G`; uploads under way count. 0: any number. "
+            "After the first quota is set run `cloakroom migrate` (the service does it when it starts): it counts what "
+            "is there. Nodes of one database should have the same. See docs/operations.md."},
+    Setting{"QUOTA_USER_FILES", "0", false, "", "How many files a user may keep. 0: any number."},
+    Setting{"QUOTA_DIALOG_BYTES", "0", false, "",
+            "How much may be kept in a dialog: uploaded for it or linked in it, by whomever. 0: any number."},
+    Setting{"QUOTA_DIALOG_FILES", "0", false, "", "How many files may be kept in a dialog. 0: any number."},
     Setting{
         "TRUSTED_PROXIES", "", false, "",
         "Addresses and networks of the proxies before nginx, separated by commas, such as `10.0.0.0/8, 2001:db8::1`. "

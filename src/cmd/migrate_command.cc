@@ -5,8 +5,17 @@
 
 #include "cmd/commands.h"
 #include "cmd/wiring.h"
+#include "db/usage.h"
 
 namespace cloakroom {
+namespace {
+
+bool has_quota(const LimitsConfig& limits) {
+  const auto is_on = [](const LimitsConfig::Amount& amount) { return amount.bytes > 0 || amount.files > 0; };
+  return is_on(limits.user_quota) || is_on(limits.dialog_quota);
+}
+
+}  // namespace
 
 void add_migrate(CLI::App& cli, Command& chosen) {
   struct Options {
@@ -25,9 +34,18 @@ void add_migrate(CLI::App& cli, Command& chosen) {
       Database database(database_options(*config, "cloakroom-migrate"));
       const auto report = migrate(database, options->folder);
       if (!report) return complain(report.error());
+      bool counted = false;
+      if (has_quota(config->limits)) {
+        const auto begun = PgUsage(database).begin();
+        if (!begun) return complain(begun.error());
+        counted = *begun;
+      }
       if (options->json) {
         std::cout << "{\"from\":" << report->from_version << ",\"to\":" << report->to_version << "}\n";
-      } else if (report->applied.empty()) {
+        return kExitDone;
+      }
+      if (counted) std::cout << "counted what users and dialogs take, for the quotas\n";
+      if (report->applied.empty()) {
         std::cout << "nothing to do: the database is at version " << report->to_version << "\n";
       } else {
         for (const std::string& name : report->applied) std::cout << "applied " << name << "\n";

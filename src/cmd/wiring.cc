@@ -45,13 +45,19 @@ StoredHeaders stored_headers(const Attachment& attachment) {
   return {std::move(headers.content_type), std::move(headers.disposition)};
 }
 
+QuotaRules quota_rules(const LimitsConfig& limits) {
+  return {.user = {limits.user_quota.bytes, limits.user_quota.files},
+          .dialog = {limits.dialog_quota.bytes, limits.dialog_quota.files}};
+}
+
 UploadRules upload_rules(const Config& c) {
   return {.keys = key_rule(c),
           .max_file_bytes = c.max_upload_bytes,
           .allowed_types = c.allowed_types,
           .object_cache_control = c.object_cache_control,
           .orphan_grace = c.orphan_grace,
-          .stored_headers = stored_headers};
+          .stored_headers = stored_headers,
+          .quotas = quota_rules(c.limits)};
 }
 
 // `scan`, `strip`: null where nothing is scanned, and where pictures are kept as they come.
@@ -96,7 +102,8 @@ AppOptions app_options(const Config& c) {
           .links = {c.link_expires, c.link_max_expires},
           .origins = {.site = c.site_origins, .listed = c.cors_origins},
           .resource_policy = c.resource_policy,
-          .rates = {rate_set(c.limits.user), rate_set(c.limits.address)}};
+          .rates = {rate_set(c.limits.user), rate_set(c.limits.address)},
+          .quotas = quota_rules(c.limits)};
 }
 
 // Null when the settings hold the keys themselves.

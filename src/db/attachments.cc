@@ -64,8 +64,8 @@ constexpr Statement kPlanDeletions{
     " FROM set_config('synchronous_commit', 'off', true) c, unnest($2::text[]) WITH ORDINALITY k (key, place)"
     " ORDER BY k.place RETURNING id"};
 
-constexpr Statement kHastenDeletions{"hasten_deletions",
-                                     "UPDATE deletion_tickets SET due_at = now() WHERE id = ANY ($1::int8[])"};
+constexpr Statement kHastenDeletions{
+    "hasten_deletions", "UPDATE deletion_tickets SET due_at = now(), size_bytes = NULL WHERE id = ANY ($1::int8[])"};
 constexpr Statement kNotify{"notify", "SELECT pg_notify('cloakroom_jobs', '')"};
 
 // A runner that is making a job of the ticket right now holds its row: the DELETE waits, finds it gone, and the whole
@@ -101,6 +101,11 @@ constexpr Statement kSwitchObject{
 
 constexpr Statement kLink{"link", "SELECT " CLOAKROOM_ATTACHMENT_COLUMNS
                                   " FROM cloakroom_link($1::uuid[], $2::text, $3::text, $4::text, $5::bool) a"};
+
+constexpr Statement kLinkWithin{
+    "link_within",
+    "SELECT " CLOAKROOM_ATTACHMENT_COLUMNS
+    " FROM cloakroom_link_within($1::uuid[], $2::text, $3::text, $4::text, $5::bool, $6::int8, $7::int8) a"};
 
 constexpr Statement kRemoveUnlinked{"remove_unlinked",
                                     "DELETE FROM attachments WHERE id = $1::uuid AND status <> 'linked'"};
@@ -294,7 +299,9 @@ Result<std::vector<Attachment>> PgRows::link(const LinkRequest& request) {
   Params params;
   params.array(std::move(ids)).text(request.message_id).text(request.dialog_id).text(request.uploader_id);
   params.boolean(request.by_service);
-  TRY_ASSIGN(const auto set, database_.run(kLink, params));
+  const Quota& quota = request.dialog_quota;
+  if (quota.is_on()) params.int8(static_cast<std::int64_t>(quota.bytes)).int8(static_cast<std::int64_t>(quota.files));
+  TRY_ASSIGN(const auto set, database_.run(quota.is_on() ? kLinkWithin : kLink, params));
   return read_attachments(set);
 }
 

@@ -60,6 +60,8 @@ class PgRows : public Rows {
   Status hasten_deletions(std::span<const DeletionTicket> tickets) override;
   Result<std::vector<DeletionTicket>> plan_upload(StoreKind store, std::span<const ObjectKey> keys,
                                                   std::chrono::seconds grace, const UploadClaim& claim) override;
+  Status give_up_room(std::span<const DeletionTicket> tickets) override;
+  Result<Usage> usage_of(const std::string& user_id) override;
   // REQUIRES: every attachment is kUploaded. Another row with the same id or the same object: kConflict.
   Status commit_upload(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) override;
   Status commit_kept(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) override;
@@ -89,6 +91,8 @@ class PgRows : public Rows {
   void meter_failed(const Error& why);
   Result<std::optional<ReadableAttachment>> find_and_pay(const Uuid& id, const std::optional<std::string>& user_id,
                                                          const Spenders& spenders, std::uint32_t times);
+  Result<std::vector<DeletionTicket>> plan_within_room(StoreKind store, std::span<const ObjectKey> keys,
+                                                       std::chrono::seconds grace, const UploadClaim& claim);
 
   Database& database_;
   PgRateLimits rates_{database_};

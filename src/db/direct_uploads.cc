@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "db/usage.h"
+
 namespace cloakroom {
 namespace {
 
@@ -13,6 +15,17 @@ constexpr Statement kAdd{
     " INSERT INTO direct_uploads (id, uploader_id, dialog_id, filename, declared_type, size_bytes, sha256, key,"
     " part_bytes, expires_at) VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::int8, $7::bytea,"
     " $8::text, $9::int8, $10::timestamptz)"};
+
+// The row itself holds the place; its ticket holds none.
+constexpr Statement kAddWithin{
+    "add_direct_upload_within",
+    "WITH room AS MATERIALIZED (" CLOAKROOM_FIND_ROOM("$12", "$13", "$14", "$15", "$16", "") "),"
+    " ticket AS (INSERT INTO deletion_tickets (store, key, due_at)"
+    " SELECT 's3', $8::text, $10::timestamptz + $11::int8 * interval '1 second' FROM room WHERE refusal IS NULL),"
+    " made AS (INSERT INTO direct_uploads (id, uploader_id, dialog_id, filename, declared_type, size_bytes, sha256, key,"
+    " part_bytes, expires_at) SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::int8, $7::bytea,"
+    " $8::text, $9::int8, $10::timestamptz FROM room WHERE refusal IS NULL)"
+    " SELECT refusal FROM room"};
 
 constexpr Statement kSetUploadId{"set_direct_upload_id",
                                  "UPDATE direct_uploads SET upload_id = $2::text WHERE id = $1::uuid"};
@@ -75,8 +88,9 @@ std::string_view bytes_of(const Sha256Digest& digest) {
 
 }  // namespace
 
-Status PgDirectUploads::add(const DirectUpload& upload, std::chrono::seconds grace) {
-  Params params;
+namespace {
+
+void upload_params(Params& params, const DirectUpload& upload, std::chrono::seconds grace) {
   params.uuid(upload.id).text(upload.uploader_id).text(upload.dialog_id).text(upload.filename);
   params.text(upload.declared_type).int8(static_cast<std::int64_t>(upload.size_bytes));
   if (upload.sha256) {
@@ -86,7 +100,23 @@ Status PgDirectUploads::add(const DirectUpload& upload, std::chrono::seconds gra
   }
   params.text(upload.key).int8(static_cast<std::int64_t>(upload.part_bytes)).time(upload.expires_at);
   params.int8(grace.count());
+}
+
+}  // namespace
+
+Status PgDirectUploads::add(const DirectUpload& upload, std::chrono::seconds grace) {
+  Params params;
+  upload_params(params, upload, grace);
   TRY(database_.run(kAdd, params));
+  return Ok{};
+}
+
+Status PgDirectUploads::add_within(const DirectUpload& upload, std::chrono::seconds grace, const RoomRequest& room) {
+  Params params;
+  upload_params(params, upload, grace);
+  room_params(params, room);
+  TRY_ASSIGN(const auto set, database_.run(kAddWithin, params));
+  if (!set.is_null(0, 0)) return cloakroom::refuse(Errc::kQuota, std::string(set.text(0, 0)));
   return Ok{};
 }
 

@@ -14,6 +14,7 @@ class PgDirectUploads final : public DirectUploadRows {
   explicit PgDirectUploads(Database& database) : database_(database) {}  // borrowed
 
   Status add(const DirectUpload& upload, std::chrono::seconds grace) override;
+  Status add_within(const DirectUpload& upload, std::chrono::seconds grace, const RoomRequest& room) override;
   Status set_upload_id(const Uuid& id, const std::string& upload_id) override;
   Result<std::optional<DirectUpload>> find(const Uuid& id) override;
   Status commit(const DirectUpload& upload, const Attachment& attachment, const DeletionTicket& ticket) override;

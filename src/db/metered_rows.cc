@@ -113,6 +113,15 @@ Status PgRows::spend(const Spenders& spenders, Budget budget) {
 
 Result<std::vector<DeletionTicket>> PgRows::plan_upload(StoreKind store, std::span<const ObjectKey> keys,
                                                         std::chrono::seconds grace, const UploadClaim& claim) {
+  if (claim.room.rules.any()) {
+    if (!is_metered(claim.spenders, Budget::kUploads)) return plan_within_room(store, keys, grace, {{}, claim.room});
+    auto planned = plan_within_room(store, keys, grace, claim);
+    const bool is_answer = planned || planned.error().code == Errc::kTooMany || planned.error().code == Errc::kQuota;
+    if (is_answer) return planned;
+    auto unmetered = plan_within_room(store, keys, grace, {{}, claim.room});
+    if (unmetered) meter_failed(planned.error());
+    return unmetered;
+  }
   if (!is_metered(claim.spenders, Budget::kUploads)) return plan_deletions(store, keys, grace);
   PgArray key_array(PgArray::Element::kText, keys.size());
   for (const auto& key : keys) key_array.bytes(key.str());

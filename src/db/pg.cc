@@ -57,6 +57,7 @@ Error pg_error(const PGresult* result, const char* name) {
   const auto state = field_of(result, PG_DIAG_SQLSTATE);
   const auto message = field_of(result, PG_DIAG_MESSAGE_PRIMARY);
   if (state == "CL409") return refuse(Errc::kConflict, std::string(message));
+  if (state == "CL413") return refuse(Errc::kQuota, std::string(message));
 
   std::string detail = "statement '" + std::string(name) + "' failed: ";
   if (state.empty()) return lost(detail + "connection lost: " + trimmed(PQresultErrorMessage(result)));

@@ -8,6 +8,7 @@
 //          kDatabase  08, 53, 57P01-57P03, 57014, 55P03, 40001, 40P01, 25006: away, full, shutting down, too slow, or
 //                     two statements in each other's way; retryable, nothing was changed. Also failure to connect.
 //          kConflict  CL409 (our own functions; `say` is their sentence), 23505
+//          kQuota     CL413 (the same)
 //          kInvalid   22021: text that is not UTF-8
 //          kInternal  the rest
 //          `detail` never holds a password, a connection string or a parameter's value.

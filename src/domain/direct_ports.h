@@ -88,6 +88,10 @@ class DirectUploadRows {
   // The row, and with it a ticket that deletes the object `grace` after the upload expired, whatever happens: the
   // signature lets its holder write until then, also after the object was moved or refused.
   virtual Status add(const DirectUpload& upload, std::chrono::seconds grace) = 0;
+  // The same, if there is room; then the row holds the place until it is committed, refused or expired. kQuota: no row.
+  virtual Status add_within(const DirectUpload& upload, std::chrono::seconds grace, const RoomRequest& /*room*/) {
+    return add(upload, grace);
+  }
   virtual Status set_upload_id(const Uuid& id, const std::string& upload_id) = 0;
   virtual Result<std::optional<DirectUpload>> find(const Uuid& id) = 0;
 

@@ -112,21 +112,38 @@ Result<DirectTicket> DirectUploads::open(const DirectRequest& request) {
 
   if (upload.part_bytes > 0) TRY(p_.store.admits());  // else the store is not asked for a ticket
   TRY(p_.rows.spend(request.claim.spenders, Budget::kUploads));
-  TRY(p_.tickets.add(upload, uploads_.orphan_grace));
+  TRY(add_ticket(upload, request.caller));
   DirectTicket ticket{.id = upload.id, .expires_at = upload.expires_at, .request = {}};
   const DirectObject object{key, upload.size_bytes};
   if (upload.part_bytes == 0) {
     TRY_ASSIGN(ticket.request, p_.direct.sign_upload(object, rules_.expires));
     return ticket;
   }
-  TRY_ASSIGN(const std::string upload_id, p_.direct.begin_parts(object));
-  if (Status kept = p_.tickets.set_upload_id(upload.id, upload_id); !kept) {
-    [[maybe_unused]] const Status aborted = p_.direct.abort_parts({key, upload_id});
-    return std::move(kept).error();
+  auto upload_id = p_.direct.begin_parts(object);
+  if (!upload_id) return give_up(upload, std::move(upload_id).error());
+  if (Status kept = p_.tickets.set_upload_id(upload.id, *upload_id); !kept) {
+    [[maybe_unused]] const Status aborted = p_.direct.abort_parts({key, *upload_id});
+    return give_up(upload, std::move(kept).error());
   }
   ticket.part_bytes = upload.part_bytes;
   ticket.part_count = part_count(upload);
   return ticket;
+}
+
+Status DirectUploads::add_ticket(const DirectUpload& upload, const Caller& caller) {
+  if (!uploads_.quotas.any()) return p_.tickets.add(upload, uploads_.orphan_grace);
+  return p_.tickets.add_within(upload, uploads_.orphan_grace,
+                               {.rules = uploads_.quotas,
+                                .uploader_id = upload.uploader_id,
+                                .dialog_id = upload.dialog_id,
+                                .by_service = caller.is_service(),
+                                .sizes = {upload.size_bytes}});
+}
+
+// Nobody has its ticket, so nobody will use the room that it holds. Best effort: it ends when it expires.
+Error DirectUploads::give_up(const DirectUpload& upload, Error why) {
+  [[maybe_unused]] const Status gone = p_.tickets.refuse(upload);
+  return why;
 }
 
 Result<DirectUpload> DirectUploads::own(const Caller& caller, const Uuid& id) {

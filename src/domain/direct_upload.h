@@ -8,7 +8,10 @@
 //          time until it expires, but nobody can write to the real key. Each attempt to complete has a key of its own.
 // Cost     completing reads the whole file once from the store through this process, in blocks: a row has the SHA-256
 //          of its bytes, and no store tells it.
-// Errors   kTooLarge, kUnsupportedType, kInvalid: refused. At completion the object is deleted and the ticket is void.
+// Quota    the ticket holds room for the announced size, which is also the real one, until it is complete, void or
+//          expired. A completion that began before the end and ends after it is kept, whoever took the room meanwhile.
+// Errors   kQuota no room for it; kTooLarge, kUnsupportedType, kInvalid: refused. At completion the object is deleted
+// and the ticket is void.
 //          kInfected, kNotScanned: the same. kScannerAway: the ticket stays, try again
 //          kConflict   nothing uploaded yet, parts missing, expired: the ticket stays as it is
 //          kNotFound   no such ticket, or not the caller's
@@ -79,6 +82,8 @@ class DirectUploads {
                              const UploadClaim& claim = {});
 
  private:
+  Status add_ticket(const DirectUpload& upload, const Caller& caller);
+  Error give_up(const DirectUpload& upload, Error why);
   Result<DirectUpload> own(const Caller& caller, const Uuid& id);
   Status check_open(const DirectUpload& upload) const;
   Result<Completed> existing(const Caller& caller, const DirectUpload& upload);

@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "domain/attachment.h"
 #include "domain/object_key.h"
+#include "domain/quota.h"
 #include "domain/spending.h"
 
 namespace cloakroom {
@@ -121,6 +122,7 @@ struct DeletionTicket {
 // What an upload takes before its bytes are stored.
 struct UploadClaim {
   Spenders spenders = {};
+  RoomRequest room = {};
 };
 
 struct ReadableAttachment {
@@ -134,6 +136,7 @@ struct LinkRequest {
   std::optional<std::string> dialog_id;
   std::optional<std::string> uploader_id;  // whose uploads; empty = the service's own
   bool by_service = false;                 // a user must be a member of the dialog and the author of the message
+  Quota dialog_quota = {};                 // of the dialog that they are linked in
 };
 
 // A second copy of a row's bytes that shall become its object.
@@ -158,12 +161,17 @@ class Rows {
   // Before bytes are stored: these objects will be deleted after `grace`; one ticket for each key, in order.
   virtual Result<std::vector<DeletionTicket>> plan_deletions(StoreKind store, std::span<const ObjectKey> keys,
                                                              std::chrono::seconds grace) = 0;
-  // The same at the beginning of an upload, which is spent. kTooMany: no ticket.
+  // The same at the beginning of an upload, which is spent, and whose tickets hold the place it asks for. kTooMany,
+  // kQuota: no ticket.
   virtual Result<std::vector<DeletionTicket>> plan_upload(StoreKind store, std::span<const ObjectKey> keys,
                                                           std::chrono::seconds grace, const UploadClaim& /*claim*/) {
     return plan_deletions(store, keys, grace);
   }
-  // The upload failed: let them be deleted now.
+  // The upload failed, and its tickets must stay: their place is free again.
+  virtual Status give_up_room(std::span<const DeletionTicket> /*tickets*/) { return Ok{}; }
+  // What is kept of the user's files and what his uploads under way hold, in the same order of things as a quota is.
+  virtual Result<Usage> usage_of(const std::string& /*user_id*/) { return Usage{}; }
+  // The upload failed: let them be deleted now. Their place is free at once.
   virtual Status hasten_deletions(std::span<const DeletionTicket> tickets) = 0;
   // The commit point: all rows appear and all tickets vanish, or neither. kConflict when a ticket is gone already.
   virtual Status commit_upload(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) = 0;
@@ -188,7 +196,8 @@ class Rows {
   virtual Result<std::vector<Attachment>> find_unlinked(const std::optional<std::string>& uploader_id,
                                                         std::size_t most) = 0;
 
-  // All or nothing. kConflict, with a sentence for the client, when one cannot be tied; nothing is changed then.
+  // All or nothing. kConflict, with a sentence for the client, when one cannot be tied; kQuota when the dialog has no
+  // room for them; nothing is changed then.
   virtual Result<std::vector<Attachment>> link(const LinkRequest& request) = 0;
   // Deletes the row if it is unlinked or quarantined; its object follows by trigger and job. False: linked meanwhile,
   // or gone.

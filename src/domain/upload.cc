@@ -92,7 +92,7 @@ Status Uploads::keep(const UploadRequest& request, const Place& place, UploadCla
     a.key = keys.back().str();
   }
   TRY_ASSIGN(const auto tickets, rows_.plan_upload(place.store.kind(), keys, rules_.orphan_grace, unpaid));
-  unpaid = {};
+  unpaid.spenders = {};
   Status done = store_all(request, place.store, keys, made);
   if (done) done = place.to_be_moved ? rows_.commit_kept(made, tickets) : rows_.commit_upload(made, tickets);
   if (done) return done;
@@ -105,8 +105,20 @@ Status Uploads::keep(const UploadRequest& request, const Place& place, UploadCla
   // A store that did not answer may still finish the put: then the object is there later, and so must be its ticket.
   if (done.error().code != Errc::kStore) {
     [[maybe_unused]] const Status hastened = rows_.hasten_deletions(tickets);
+  } else if (unpaid.room.rules.any()) {
+    [[maybe_unused]] const Status given_up = rows_.give_up_room(tickets);
   }
   return done;
+}
+
+RoomRequest Uploads::room_for(const UploadRequest& request, std::span<const Attachment> made) const {
+  if (!rules_.quotas.any()) return {};
+  RoomRequest room{.rules = rules_.quotas,
+                   .uploader_id = request.caller.user_id,
+                   .dialog_id = request.dialog_id,
+                   .by_service = request.caller.is_service()};
+  for (const Attachment& a : made) room.sizes.push_back(a.size_bytes);
+  return room;
 }
 
 Result<std::vector<Attachment>> Uploads::take(const UploadRequest& request) {
@@ -116,9 +128,10 @@ Result<std::vector<Attachment>> Uploads::take(const UploadRequest& request) {
     made.push_back(std::move(a));
   }
   UploadClaim unpaid = request.claim;
+  unpaid.room = room_for(request, made);
   if (rules_.scan != nullptr) {
     TRY(rows_.spend(unpaid.spenders, Budget::kUploads));
-    unpaid = {};
+    unpaid.spenders = {};
   }
   TRY(strip_all(request, made));
   TRY(scan_all(request, made));

@@ -4,11 +4,12 @@
 //          rows are the commit point: whatever fails before it leaves nothing but objects that a job deletes, also
 //          after a crash of this process or host.
 // Budget   an upload is paid for once, before it costs anybody much: before the scan, else with the tickets.
+// Quota    room for all files is held by the tickets, and given back at once when the upload fails.
 // Away     when the store is away and there is a fallback, the same is done there, with a job for each row that moves
 //          it.
-// Errors   kTooMany over a budget; kTooLarge, kUnsupportedType and kInvalid name the file; kStore, kDatabase,
-//          kDiskFull: nothing was kept, try again; kInfected, kNotScanned, kScannerAway: domain/virus_scan.h;
-//          kUndecodable: domain/strip.h. Nothing was stored.
+// Errors   kTooMany over a budget; kQuota no room for all of it; kTooLarge, kUnsupportedType and kInvalid name the
+//          file; kStore, kDatabase, kDiskFull: nothing was kept, try again; kInfected, kNotScanned, kScannerAway:
+//          domain/virus_scan.h; kUndecodable: domain/strip.h. Nothing was stored.
 #pragma once
 
 #include <functional>
@@ -46,6 +47,7 @@ struct UploadRules {
   StoredHeadersOf stored_headers = {};
   VirusScan* scan = nullptr;       // null: nothing is scanned
   MetadataStrip* strip = nullptr;  // null: pictures are kept as they come
+  QuotaRules quotas = {};
 };
 
 class Uploads {
@@ -61,17 +63,19 @@ class Uploads {
   Result<std::vector<Attachment>> take(const UploadRequest& request);
 
   std::uint64_t max_file_bytes() const { return rules_.max_file_bytes; }
+  const std::vector<std::string>& allowed_types() const { return rules_.allowed_types; }
 
  private:
   Result<Attachment> describe(const UploadRequest& request, const IncomingFile& file);
   Status strip_all(const UploadRequest& request, std::span<const Attachment> made);
   Status scan_all(const UploadRequest& request, std::span<const Attachment> made);
+  RoomRequest room_for(const UploadRequest& request, std::span<const Attachment> made) const;
   struct Place {
     BlobStore& store;
     const KeyRule& keys;
     bool to_be_moved = false;
   };
-  // `unpaid` is empty once it was paid.
+  // The spenders of `unpaid` are gone once they have paid; room is asked for in each place anew.
   Status keep(const UploadRequest& request, const Place& place, UploadClaim& unpaid, std::vector<Attachment>& made);
   Status store_all(const UploadRequest& request, BlobStore& store, std::span<const ObjectKey> keys,
                    std::vector<Attachment>& made);

@@ -31,6 +31,7 @@ constexpr std::array kTable{
     Row{Errc::kPreconditionFailed, 412, "precondition_failed", "Precondition Failed",
         "The file is not the one you named."},
     Row{Errc::kTooLarge, 413, "too_large", "Content Too Large", "The upload is too large."},
+    Row{Errc::kQuota, 413, "quota", "Content Too Large", "There is no room left in the quota. Remove files first."},
     Row{Errc::kUnsupportedType, 415, "unsupported_type", "Unsupported Media Type", "This type is not accepted here."},
     Row{Errc::kRangeNotSatisfiable, 416, "range_not_satisfiable", "Range Not Satisfiable",
         "The file has no such range."},

@@ -34,6 +34,7 @@ struct AppOptions {
   OriginRules origins = {};
   std::string resource_policy = "same-site";  // Cross-Origin-Resource-Policy of every answer
   RateRules rates = {};
+  QuotaRules quotas = {};
 };
 
 // One per process; the references outlive it.
@@ -111,6 +112,7 @@ Result<Response> delete_attachment(App&, const Context&);
 Result<Response> link_attachments(App&, const Context&);
 Result<Response> delete_message(App&, const Context&);  // conversations.cc
 Result<Response> put_members(App&, const Context&);
+Result<Response> get_limits(App&, const Context&);   // limits.cc
 Result<Response> get_healthz(App&, const Context&);  // ops.cc
 Result<Response> get_readyz(App&, const Context&);
 

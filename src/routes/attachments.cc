@@ -123,7 +123,8 @@ Result<Response> delete_attachment(App& app, const Context& context) {
 
 Result<Response> link_attachments(App& app, const Context& context) {
   TRY_ASSIGN(const std::string text, read_small_body(context.request, app.options.bodies, limits::kJsonBodyBytes));
-  TRY_ASSIGN(const LinkRequest link, read_link(context.caller, text));
+  TRY_ASSIGN(LinkRequest link, read_link(context.caller, text));
+  link.dialog_quota = app.options.quotas.dialog;
   TRY_ASSIGN(const std::vector<Attachment> linked, app.rows.link(link));
   return json_response(200, attachments_text(app, linked));
 }

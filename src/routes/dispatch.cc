@@ -25,6 +25,7 @@ constexpr std::array kRoutes{
     Route{"GET HEAD", "/attachments/{id}", Access::kCaller, get_attachment},
     Route{"DELETE", "/attachments/{id}", Access::kCaller, delete_attachment},
     Route{"POST", "/attachments/{id}/link-token", Access::kCaller, post_link_token},
+    Route{"GET HEAD", "/limits", Access::kCaller, get_limits},
     Route{"DELETE", "/messages/{message_id}", Access::kService, delete_message},
     Route{"PUT", "/dialogs/{dialog_id}/members", Access::kService, put_members},
     Route{"GET HEAD", "^/healthz", Access::kAnyone, get_healthz},

@@ -18,6 +18,7 @@ class FakeDirectRows final : public DirectUploadRows {
 
   Failures failures;
   std::vector<DirectUpload> uploads;
+  std::vector<RoomRequest> rooms;                           // in order
   std::multiset<std::string> deleted_now;                   // keys with a job
   std::map<std::string, std::chrono::seconds> due_expired;  // key -> grace after its expiry
 
@@ -26,6 +27,11 @@ class FakeDirectRows final : public DirectUploadRows {
     uploads.push_back(upload);
     due_expired[upload.key] = grace;
     return Ok{};
+  }
+  Status add_within(const DirectUpload& upload, std::chrono::seconds grace, const RoomRequest& room) override {
+    TRY(failures.enter("find_room"));
+    rooms.push_back(room);
+    return add(upload, grace);
   }
   Status set_upload_id(const Uuid& id, const std::string& upload_id) override {
     TRY(failures.enter("set_upload_id"));

@@ -28,7 +28,9 @@ class FakeRows final : public Rows {
   std::map<std::int64_t, Deletion> deletions;  // by ticket
   std::vector<std::string> to_be_moved;        // keys of rows with a job 'move_object'
   std::set<std::pair<std::string, std::string>> members;
-  std::vector<std::string> spent;  // "downloads u:alice", in order
+  std::vector<std::string> spent;              // "downloads u:alice", in order
+  std::map<std::int64_t, std::uint64_t> room;  // held by tickets; bytes
+  std::vector<RoomRequest> room_requests;
 
   Status ready() override { return failures.enter("ready"); }
 
@@ -46,7 +48,29 @@ class FakeRows final : public Rows {
   Result<std::vector<DeletionTicket>> plan_upload(StoreKind store, std::span<const ObjectKey> keys,
                                                   std::chrono::seconds grace, const UploadClaim& claim) override {
     TRY(spend(claim.spenders, Budget::kUploads));
-    return plan_deletions(store, keys, grace);
+    if (!claim.room.rules.any()) return plan_deletions(store, keys, grace);
+    room_requests.push_back(claim.room);
+    TRY(failures.enter("find_room"));
+    auto tickets = plan_deletions(store, keys, grace);
+    for (std::size_t i = 0; tickets && i < keys.size(); ++i) room[(*tickets)[i].id] = claim.room.sizes.at(i);
+    return tickets;
+  }
+
+  Status give_up_room(std::span<const DeletionTicket> tickets) override {
+    TRY(failures.enter("give_up_room"));
+    for (const DeletionTicket& ticket : tickets) room.erase(ticket.id);
+    return Ok{};
+  }
+
+  Result<Usage> usage_of(const std::string& user_id) override {
+    TRY(failures.enter("usage_of"));
+    Usage used;
+    for (const Attachment& a : attachments) {
+      if (a.uploader_id != user_id) continue;
+      used.bytes += a.size_bytes;
+      ++used.files;
+    }
+    return used;
   }
 
   Result<std::optional<ReadableAttachment>> find_within(const Uuid& id, const std::optional<std::string>& user_id,
@@ -68,6 +92,7 @@ class FakeRows final : public Rows {
     for (const DeletionTicket& ticket : tickets) {
       const auto found = deletions.find(ticket.id);
       if (found != deletions.end()) found->second.grace = std::chrono::seconds(0);
+      room.erase(ticket.id);
     }
     return Ok{};
   }
@@ -77,6 +102,7 @@ class FakeRows final : public Rows {
     const auto held = [this](const DeletionTicket& ticket) { return deletions.contains(ticket.id); };
     if (!std::all_of(tickets.begin(), tickets.end(), held)) return refuse(Errc::kConflict, "the upload took too long");
     for (const DeletionTicket& ticket : tickets) deletions.erase(ticket.id);
+    for (const DeletionTicket& ticket : tickets) room.erase(ticket.id);
     attachments.insert(attachments.end(), made.begin(), made.end());
     return Ok{};
   }

@@ -79,6 +79,26 @@ static void proxies_are_a_list() {
   CHECK(config.limits.trusted_proxies == (std::vector<std::string>{"10.0.0.0/8", "2001:db8::1"}));
 }
 
+static void quotas_are_off_by_default_and_written_as_sizes_and_numbers() {
+  const LimitsConfig none = CHECK_OK(read({})).limits;
+  for (const auto& quota : {none.user_quota, none.dialog_quota}) CHECK(quota.bytes == 0 && quota.files == 0);
+  const LimitsConfig some = CHECK_OK(read({{"QUOTA_USER_BYTES", "10G"},
+                                           {"QUOTA_USER_FILES", "7"},
+                                           {"QUOTA_DIALOG_BYTES", "1000"},
+                                           {"QUOTA_DIALOG_FILES", "0"}}))
+                                .limits;
+  CHECK_EQ(some.user_quota.bytes, std::uint64_t{10} << 30);
+  CHECK_EQ(some.user_quota.files, 7u);
+  CHECK_EQ(some.dialog_quota.bytes, 1000u);
+  CHECK_EQ(some.dialog_quota.files, 0u);
+  for (const char* name : {"QUOTA_USER_BYTES", "QUOTA_DIALOG_BYTES"}) {
+    for (const char* value : {"much", "-1", "10X"}) CHECK(is_wrong(name, value));
+  }
+  for (const char* name : {"QUOTA_USER_FILES", "QUOTA_DIALOG_FILES"}) {
+    for (const char* value : {"many", "-1", "1K", "1000000000001"}) CHECK(is_wrong(name, value));
+  }
+}
+
 int main() {
   const CMUnitTest tests[] = {
       CASE(a_rate_has_a_count_a_unit_and_perhaps_a_burst),
@@ -86,6 +106,7 @@ int main() {
       CASE(limits_are_on_by_default_and_generous),
       CASE(bad_limits_are_named),
       CASE(proxies_are_a_list),
+      CASE(quotas_are_off_by_default_and_written_as_sizes_and_numbers),
   };
   return RUN_TESTS("config_limits", tests);
 }
