@@ -151,7 +151,7 @@ RUN_PACKAGES := g++ make pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev l
 CHECK_PACKAGES := libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw swift-proxy \
   swift-account swift-container swift-object memcached clamav-daemon systemd procps wrk strace \
   chromium chromium-driver python3-selenium \
-  python3 python3-pil python3-pytest python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
+  libheif-examples fonts-dejavu-core python3 python3-pil python3-pytest python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
 BENCH_PACKAGES := awscli
 deps:
 	$(Q)tests/install-packages $(RUN_PACKAGES)

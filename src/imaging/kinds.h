@@ -17,6 +17,8 @@ struct ImageKind {
   std::string_view loader;      // class of libvips, such as "VipsForeignLoadPngSource"
   bool can_move = false;        // its pages are frames
   bool has_many_pages = false;  // of which the first is shown
+  bool is_drawn = false;        // by a program in the file, not from pixels: only time can limit it
+  bool is_paper = false;        // what is transparent in it lies on white
 };
 
 Result<ImageKind> kind_of(std::string_view mime_type);

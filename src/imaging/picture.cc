@@ -58,7 +58,7 @@ Result<Picture> open_picture(std::span<const std::byte> bytes, std::string_view 
   const std::uint64_t pixels = std::uint64_t{picture.width} * picture.height;
   if (pixels > max_pixels) return too_large("pixels");
   if (vips_image_get_orientation_swap(head.get()) != 0) std::swap(picture.width, picture.height);
-  picture.has_alpha = vips_image_hasalpha(head.get()) != 0;
+  picture.has_alpha = !kind.is_paper && vips_image_hasalpha(head.get()) != 0;
   picture.has_profile = vips_image_get_typeof(head.get(), VIPS_META_ICC_NAME) != 0;
   const auto pages = static_cast<std::uint32_t>(std::max(1, vips_image_get_n_pages(head.get())));
   if (!kind.can_move && !kind.has_many_pages) return picture;

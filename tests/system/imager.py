@@ -52,6 +52,11 @@ class Imager:
     def helpers(self):
         return children(self.process.pid)
 
+    def cpu_seconds(self):
+        """Processor time of all helpers that have ended."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
     def connect(self):
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         connection.settimeout(60)
