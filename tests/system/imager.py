@@ -42,10 +42,11 @@ def memory_file(data=b""):
 
 
 class Imager:
-    def __init__(self, app, folder, **settings):
+    def __init__(self, app, folder, log=None, **settings):
         self.socket = str(Path(folder) / "image.sock")
         env = {"PATH": "/usr/bin:/bin", "IMAGE_WORKERS": "2", **settings}
-        self.process = Process([Path(app) / "bin/cloakroom-image", "--socket", self.socket], env, Path(folder) / "image.log")
+        self.process = Process([Path(app) / "bin/cloakroom-image", "--socket", self.socket], env,
+                               log or Path(folder) / "image.log")
         wait_until(lambda: "pool.ready" in self.process.text() or not self.process.running(), 20, "cloakroom-image starts")
         assert self.process.running(), self.process.text()
 

@@ -394,8 +394,8 @@ def test_helpers_are_confined_and_have_nothing_but_their_question(imager):
         assert re.search(r"^CapEff:\t0+$", status, re.M)
 
 
-def test_check_says_whether_it_answers(world, imager, new_stack):
-    stack = new_stack(IMAGE_SOCKET=imager.socket)
+def test_check_says_whether_it_answers(new_stack):
+    stack = new_stack(stack={"images": True})
     assert "images.answers: cloakroom-image answers" in stack.tool("check").stdout
     stack.settings["IMAGE_SOCKET"] = "/nonexistent/s"
     done = stack.tool("check", check=False)
