@@ -113,9 +113,9 @@ $(B)/tests/contract/%: $(B)/tests/contract/%.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(LIB)
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(IMAGING) $(LIB)
 	$(call say,LINK,$@)
-	$(Q)$(CXX) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS) $(VIPS_LIBS)
 
 PREFIX ?= /usr
 PLACE := $(DESTDIR)$(PREFIX)

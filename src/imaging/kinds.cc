@@ -20,6 +20,8 @@ constexpr std::array kKinds{
     ImageKind{"image/heic", kHeif},
     ImageKind{"image/heif", kHeif},
     ImageKind{"image/tiff", "VipsForeignLoadTiffSource", false, true},
+    ImageKind{"image/bmp", kOwnReader},
+    ImageKind{"image/x-ms-bmp", kOwnReader},
     ImageKind{"image/svg+xml", "VipsForeignLoadSvgSource", false, false, true},
     ImageKind{"application/pdf", "VipsForeignLoadPdfSource", false, true, true, true},
 };

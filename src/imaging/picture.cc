@@ -35,6 +35,15 @@ Error too_large(std::string_view what) {
   return Error{Errc::kUndecodable, "the picture has too many " + std::string(what)};
 }
 
+Result<Picture> open_bmp(std::span<const std::byte> bytes, std::uint64_t max_pixels) {
+  Picture picture{.bytes = bytes};
+  TRY_ASSIGN(picture.own, read_bmp(bytes, max_pixels));
+  picture.width = picture.own.width;
+  picture.height = picture.own.height;
+  picture.has_alpha = picture.own.bands == 4;
+  return picture;
+}
+
 }  // namespace
 
 Result<VipsInput> input_of(const Picture& picture) {
@@ -43,6 +52,7 @@ Result<VipsInput> input_of(const Picture& picture) {
 
 Result<Picture> open_picture(std::span<const std::byte> bytes, std::string_view mime_type, std::uint64_t max_pixels) {
   TRY_ASSIGN(const ImageKind kind, kind_of(mime_type));
+  if (kind.loader == kOwnReader) return open_bmp(bytes, max_pixels);
   TRY_ASSIGN(const VipsInput input, memory_input(bytes));
   const char* const loader = vips_foreign_find_load_source(input.get());
   if (loader == nullptr) return vips_error_take("recognise");

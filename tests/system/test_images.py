@@ -49,12 +49,12 @@ def refused(answer):
 def originals(imager):
     """type -> the quadrants, 64x48, in that type."""
     found = {f"image/{name}": saved(quadrants(), name.upper(), **how) for name, how in (
-        ("jpeg", {"quality": 95}), ("png", {}), ("gif", {}), ("webp", {"lossless": True}), ("tiff", {}))}
+        ("jpeg", {"quality": 95}), ("png", {}), ("gif", {}), ("webp", {"lossless": True}), ("tiff", {}), ("bmp", {}))}
     found["image/avif"] = imager.render(found["image/png"], "image/png", "avif").bytes
     return found
 
 
-KINDS = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/tiff", "image/avif"]
+KINDS = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/tiff", "image/avif", "image/bmp"]
 
 
 # --- what good files give ---------------------------------------------------------------------------------------------
