@@ -113,9 +113,9 @@ $(B)/tests/contract/%: $(B)/tests/contract/%.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(LIB)
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(IMAGING) $(LIB)
 	$(call say,LINK,$@)
-	$(Q)$(CXX) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS) $(VIPS_LIBS)
 
 PREFIX ?= /usr
 PLACE := $(DESTDIR)$(PREFIX)
@@ -150,7 +150,7 @@ RUN_PACKAGES := g++ make pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev l
   libsystemd-dev libpugixml-dev libmagic-dev libutf8proc-dev libseccomp-dev zlib1g-dev libexpected-dev libvips-dev nginx postgresql curl ca-certificates util-linux
 CHECK_PACKAGES := libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw swift-proxy \
   swift-account swift-container swift-object memcached clamav-daemon systemd procps wrk strace \
-  chromium chromium-driver python3-selenium libimage-exiftool-perl libheif-examples \
+  chromium chromium-driver python3-selenium libimage-exiftool-perl libheif-examples fonts-dejavu-core \
   python3 python3-pil python3-pytest python3-pytest-xdist python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
 BENCH_PACKAGES := awscli
 deps:
@@ -165,7 +165,7 @@ tests: $(UNIT_TESTS) $(CONTRACT_TESTS) $(ORACLE)
 unit: $(UNIT_TESTS) $(ORACLE)
 	@tests/run-tap $(UNIT_TESTS) $(AGAINST_ORACLE)
 contract: $(CONTRACT_TESTS) $(B)/cloakroom-image
-	@tests/with-servers tests/run-tap $^ $(ON_SWIFT)
+	@tests/with-servers tests/run-tap $(CONTRACT_TESTS) $(ON_SWIFT)
 unit-and-contract: $(UNIT_TESTS) $(CONTRACT_TESTS) $(ORACLE) $(B)/cloakroom-image
 	@tests/with-servers tests/run-tap $(UNIT_TESTS) $(CONTRACT_TESTS) $(AGAINST_ORACLE) $(ON_SWIFT)
 asan:

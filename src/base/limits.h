@@ -64,7 +64,8 @@ inline constexpr std::uint64_t kImageOutputBytes = 64ULL << 20;  // of a picture
 inline constexpr std::uint32_t kImageSide = 65535;               // of an original; JPEG has no longer one
 inline constexpr std::uint32_t kRenderedSide = 16383;            // of a picture that is made; WebP has no longer one
 inline constexpr std::uint32_t kImageFrames = 100;               // kept of a moving picture; more take seconds
-inline constexpr std::uint32_t kImageFramesCounted = 1U << 20;   // or pages, of an original
+inline constexpr unsigned kDrawingSeconds = 1;  // of processor, for SVG and PDF: no head tells what they cost
+inline constexpr std::uint32_t kImageFramesCounted = 1U << 20;  // or pages, of an original
 // Metadata of pictures
 inline constexpr std::size_t kStripWindowBytes = 64 * 1024;   // of a picture, read at once
 inline constexpr std::size_t kStripBlockBytes = 1024 * 1024;  // one Exif or XMP block held in memory; JPEG has 64 KiB

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <array>
@@ -73,7 +74,7 @@ constexpr std::array kAllowed{
     "nanosleep", "gettimeofday", "time", "gettid", "getpid", "getppid", "getuid", "geteuid", "getgid", "getegid",
     "uname", "sysinfo", "getrusage", "getrandom", "times", "getcpu",
     // signals of its own
-    "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall",
+    "setitimer", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall",
     // the end
     "exit", "exit_group"};
 
@@ -149,6 +150,12 @@ Status limit_decoder(const DecoderLimits& limits) {
   TRY(limit(RLIMIT_CPU, static_cast<std::uint64_t>(limits.cpu.count())));
   TRY(limit(RLIMIT_NOFILE, limits.descriptors));
   return limit(RLIMIT_CORE, 0);
+}
+
+void limit_cpu_from_now(std::chrono::seconds most) {
+  itimerval once{};
+  once.it_value.tv_sec = most.count();
+  ::setitimer(ITIMER_PROF, &once, nullptr);
 }
 
 Status confine_decoder() {

@@ -20,9 +20,18 @@ constexpr std::array kKinds{
     ImageKind{"image/heic", kHeif},
     ImageKind{"image/heif", kHeif},
     ImageKind{"image/tiff", "VipsForeignLoadTiffSource", false, true},
+    ImageKind{"image/bmp", kOwnReader},
+    ImageKind{"image/x-ms-bmp", kOwnReader},
+    ImageKind{"image/svg+xml", "VipsForeignLoadSvgSource", false, false, true},
+    ImageKind{"application/pdf", "VipsForeignLoadPdfSource", false, true, true, true},
 };
 
-constexpr std::array<const char*, 0> kTrusted{};
+// libvips blocks both because it has not fuzzed them itself. librsvg is written in a language without wild pointers,
+// limits elements and nesting, and loads nothing from outside when it gets a stream without an address; poppler is
+// fuzzed by OSS-Fuzz, though it is the largest thing here. What still goes wrong happens in a process without a file, a
+// network, or a second picture. All else that is blocked stays so: ImageMagick, OpenSlide, JPEG XL, matlab, FITS and
+// the like.
+constexpr std::array kTrusted{"VipsForeignLoadSvgSource", "VipsForeignLoadPdfSource"};
 
 }  // namespace
 

@@ -12,11 +12,15 @@
 
 namespace cloakroom {
 
+inline constexpr std::string_view kOwnReader = "bmp";  // imaging/bmp
+
 struct ImageKind {
   std::string_view mime_type;
-  std::string_view loader;      // class of libvips, such as "VipsForeignLoadPngSource"
+  std::string_view loader;      // class of libvips, such as "VipsForeignLoadPngSource"; or kOwnReader
   bool can_move = false;        // its pages are frames
   bool has_many_pages = false;  // of which the first is shown
+  bool is_drawn = false;        // by a program in the file, not from pixels: only time can limit it
+  bool is_paper = false;        // what is transparent in it lies on white
 };
 
 Result<ImageKind> kind_of(std::string_view mime_type);

@@ -35,6 +35,15 @@ Error too_large(std::string_view what) {
   return Error{Errc::kUndecodable, "the picture has too many " + std::string(what)};
 }
 
+Result<Picture> open_bmp(std::span<const std::byte> bytes, std::uint64_t max_pixels) {
+  Picture picture{.bytes = bytes};
+  TRY_ASSIGN(picture.own, read_bmp(bytes, max_pixels));
+  picture.width = picture.own.width;
+  picture.height = picture.own.height;
+  picture.has_alpha = picture.own.bands == 4;
+  return picture;
+}
+
 }  // namespace
 
 Result<VipsInput> input_of(const Picture& picture) {
@@ -43,6 +52,7 @@ Result<VipsInput> input_of(const Picture& picture) {
 
 Result<Picture> open_picture(std::span<const std::byte> bytes, std::string_view mime_type, std::uint64_t max_pixels) {
   TRY_ASSIGN(const ImageKind kind, kind_of(mime_type));
+  if (kind.loader == kOwnReader) return open_bmp(bytes, max_pixels);
   TRY_ASSIGN(const VipsInput input, memory_input(bytes));
   const char* const loader = vips_foreign_find_load_source(input.get());
   if (loader == nullptr) return vips_error_take("recognise");
@@ -58,7 +68,7 @@ Result<Picture> open_picture(std::span<const std::byte> bytes, std::string_view 
   const std::uint64_t pixels = std::uint64_t{picture.width} * picture.height;
   if (pixels > max_pixels) return too_large("pixels");
   if (vips_image_get_orientation_swap(head.get()) != 0) std::swap(picture.width, picture.height);
-  picture.has_alpha = vips_image_hasalpha(head.get()) != 0;
+  picture.has_alpha = !kind.is_paper && vips_image_hasalpha(head.get()) != 0;
   picture.has_profile = vips_image_get_typeof(head.get(), VIPS_META_ICC_NAME) != 0;
   const auto pages = static_cast<std::uint32_t>(std::max(1, vips_image_get_n_pages(head.get())));
   if (!kind.can_move && !kind.has_many_pages) return picture;

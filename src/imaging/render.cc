@@ -79,7 +79,24 @@ Status drop_metadata(VipsPicture& picture) {
   return Ok{};
 }
 
+Result<VipsPicture> shrink_own(const Bitmap& own, Box box) {
+  const VipsPicture raw(vips_image_new_from_memory(own.pixels.data(), own.pixels.size(), static_cast<int>(own.width),
+                                                   static_cast<int>(own.height), static_cast<int>(own.bands),
+                                                   VIPS_FORMAT_UCHAR));
+  if (!raw) return vips_error_take("take the pixels");
+  VipsImage* made = nullptr;
+  if (vips_copy(raw.get(), &made, "interpretation", VIPS_INTERPRETATION_sRGB, nullptr) != 0) {
+    return vips_error_take("take the pixels");
+  }
+  const VipsPicture whole(made);
+  if (vips_thumbnail_image(whole.get(), &made, box.width, "height", box.height, "size", VIPS_SIZE_DOWN, nullptr) != 0) {
+    return vips_error_take("shrink");
+  }
+  return VipsPicture(made);
+}
+
 Result<VipsPicture> shrink(const Picture& picture, Box box, bool all_frames) {
+  if (!picture.own.pixels.empty()) return shrink_own(picture.own, box);
   TRY_ASSIGN(const VipsInput input, input_of(picture));
   // A file that was cut off is broken, whatever could still be seen of it; lesser faults are for the decoder to mend.
   // (8.14 does not hand its own argument fail_on to loaders of sources.)

@@ -16,6 +16,8 @@
 #include "base/handle.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "imaging/confine.h"
+#include "imaging/kinds.h"
 #include "imaging/picture.h"
 #include "imaging/render.h"
 #include "media/image_protocol.h"
@@ -110,6 +112,8 @@ Result<std::string> render(const Picture& picture, const Rendering& wanted, int 
 
 Result<std::string> operate(const ImageQuestion& q, const Received& from, std::uint64_t max_pixels) {
   TRY_ASSIGN(const Mapped file, Mapped::map(from.files[0].get(), q.offset, q.size));
+  TRY_ASSIGN(const ImageKind kind, kind_of(q.mime_type));
+  if (kind.is_drawn) limit_cpu_from_now(std::chrono::seconds(limits::kDrawingSeconds));
   TRY_ASSIGN(const Picture picture, open_picture(file.bytes(), q.mime_type, max_pixels));
   if (q.operation == ImageQuestion::Operation::kProbe) return probe(picture);
   return render(picture, q.wanted, from.files[1].get());

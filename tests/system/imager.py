@@ -42,15 +42,21 @@ def memory_file(data=b""):
 
 
 class Imager:
-    def __init__(self, app, folder, **settings):
+    def __init__(self, app, folder, log=None, **settings):
         self.socket = str(Path(folder) / "image.sock")
         env = {"PATH": "/usr/bin:/bin", "IMAGE_WORKERS": "2", **settings}
-        self.process = Process([Path(app) / "bin/cloakroom-image", "--socket", self.socket], env, Path(folder) / "image.log")
+        self.process = Process([Path(app) / "bin/cloakroom-image", "--socket", self.socket], env,
+                               log or Path(folder) / "image.log")
         wait_until(lambda: "pool.ready" in self.process.text() or not self.process.running(), 20, "cloakroom-image starts")
         assert self.process.running(), self.process.text()
 
     def helpers(self):
         return children(self.process.pid)
+
+    def cpu_seconds(self):
+        """Processor time of all helpers that have ended."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
     def connect(self):
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

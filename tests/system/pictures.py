@@ -97,3 +97,42 @@ def large_png(side=6000):
 def gif_of_many_frames(frames=200000):
     frame = b"!\xf9\x04\0\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0"
     return b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0" + frame * frames + b";"
+
+
+def svg(body="", width=64, height=48, head=""):
+    return f"""<?xml version="1.0"?>{head}<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
+        width="{width}" height="{height}">{body}</svg>""".encode()
+
+
+def svg_quadrants():
+    return svg("".join(f'<rect x="{x}" y="{y}" width="32" height="24" fill="rgb{colour}"/>' for x, y, colour in (
+        (0, 0, RED), (32, 0, GREEN), (0, 24, BLUE), (32, 24, YELLOW))))
+
+
+def svg_laughs():
+    """A billion of them."""
+    entities = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10 if i else "ha"}">' for i in range(10))
+    return svg("<text y='9'>&l9;</text>", head=f"<!DOCTYPE svg [{entities}]>")
+
+
+def svg_of_uses(depth=30):
+    """Each group shows the one before twice: a billion rectangles."""
+    groups = "".join(f'<g id="g{i}"><use xlink:href="#g{i - 1}"/><use xlink:href="#g{i - 1}"/></g>' for i in range(1, depth))
+    return svg(f'<defs><rect id="g0" width="9" height="9"/>{groups}</defs><use xlink:href="#g{depth - 1}"/>')
+
+
+def pdf(width=64, height=48, pages=1):
+    """The quadrants as a page."""
+    def fill(colour, x, y):
+        return "{:.3f} {:.3f} {:.3f} rg {} {} {} {} re f\n".format(*(c / 255 for c in colour), x, y, width / 2, height / 2)
+    text = fill(RED, 0, height / 2) + fill(GREEN, width / 2, height / 2) + fill(BLUE, 0, 0) + fill(YELLOW, width / 2, 0)
+    kids = " ".join(f"{4 + i} 0 R" for i in range(pages))
+    objects = ["<</Type/Catalog/Pages 2 0 R>>", f"<</Type/Pages/Count {pages}/Kids[{kids}]>>",
+               f"<</Length {len(text)}>>\nstream\n{text}endstream"]
+    objects += [f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {width} {height}]/Contents 3 0 R>>"] * pages
+    out, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += f"{number} 0 obj\n{body}\nendobj\n".encode()
+    table = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n" + "".join(f"{at:010} 00000 n \n" for at in places)
+    return out + (table + f"trailer\n<</Size {len(objects) + 1}/Root 1 0 R>>\nstartxref\n{len(out)}\n%%EOF").encode()

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import jwt
 
 import http_client
+from imager import Imager
 from processes import ROOT, USER, Process, as_user, children, free_port, own, wait_until
 from servers import connect
 
@@ -66,11 +67,11 @@ def token(user="alice", key=SECRET, algorithm="HS256", ttl=3600, **claims):
 
 class Stack:
     """`settings` go to every program. `like`: another stack, whose rows, files and bucket this one shares.
-    `server`, `http`: more lines for nginx. `app`: an installed tree (bin/, share/cloakroom/). `hosts`: names that nginx
+    `images`: has a cloakroom-image of its own. `server`, `http`: more lines for nginx. `app`: an installed tree (bin/, share/cloakroom/). `hosts`: names that nginx
     finds on this machine, for it does not resolve what is below localhost by itself, as libcurl does."""
 
     def __init__(self, app, folder, database, settings=None, like=None, server="", http="", jobs=True,
-                 hosts=()):
+                 hosts=(), images=False):
         self.app, self.dir, self.like, self.with_jobs = Path(app), Path(folder), like, jobs
         self.database = like.database if like else database
         self.port = free_port()
@@ -91,7 +92,10 @@ class Stack:
             self.settings.update({k: v for k, v in like.settings.items() if k.startswith(("S3_", "STORAGE", "MAX_"))})
         self.settings.update(settings or {})
         self.settings = {k: str(v) for k, v in self.settings.items() if v is not None}
-        self.worker = self.jobs = self.nginx = None
+        if images:
+            self.settings["IMAGE_SOCKET"] = str(self.dir / "image.sock")
+        self.with_images = images
+        self.worker = self.jobs = self.nginx = self.imager = None
         self.times_asked = 0
 
     # --- life -------------------------------------------------------------------------------------------------------
@@ -113,6 +117,8 @@ class Stack:
         own_files = Path(self.settings["UPLOAD_STORAGE_PATH"])
         own_files.mkdir(exist_ok=True)
         own(own_files)
+        if self.with_images:
+            self.imager = Imager(self.app, self.dir, self.dir / "log/image.log")
         self.start_worker()
         if self.with_jobs and not self.like:
             self.start_jobs()
@@ -162,7 +168,9 @@ class Stack:
                 f'mount --bind {file} /etc/hosts; exec "$@"', "sh"]
 
     def stop(self):
-        for process, how in ((self.nginx, signal.SIGTERM), (self.jobs, signal.SIGTERM), (self.worker, signal.SIGTERM)):
+        imager = self.imager and self.imager.process
+        for process, how in ((self.nginx, signal.SIGTERM), (self.jobs, signal.SIGTERM), (self.worker, signal.SIGTERM),
+                             (imager, signal.SIGTERM)):
             if process:
                 process.stop(how)
 
