@@ -208,6 +208,31 @@ BEGIN
   RETURN v_sentence;
 END $$;
 
+-- The tickets of an upload, which hold its place, in the order of the keys; or one row with the sentence why not.
+CREATE FUNCTION cloakroom_plan_within(p_store text, p_keys text[], p_grace interval, p_uploader_id text, p_dialog_id text,
+                                      p_by_service boolean, p_sizes bigint[], p_limits bigint[])
+RETURNS TABLE (ticket bigint, refusal text)
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  v_bytes bigint := 0;
+  v_size  bigint;
+BEGIN
+  FOREACH v_size IN ARRAY p_sizes LOOP
+    v_bytes := v_bytes + v_size;
+  END LOOP;
+  refusal := cloakroom_find_room(p_uploader_id, p_dialog_id, p_by_service, v_bytes, cardinality(p_sizes), p_limits);
+  IF refusal IS NOT NULL THEN
+    RETURN NEXT;
+    RETURN;
+  END IF;
+  SET LOCAL synchronous_commit = off;  -- as every ticket: the row's commit writes the log up to here
+  FOR i IN 1 .. cardinality(p_keys) LOOP
+    INSERT INTO deletion_tickets (store, key, due_at, uploader_id, dialog_id, size_bytes)
+    VALUES (p_store, p_keys[i], now() + p_grace, p_uploader_id, p_dialog_id, p_sizes[i]) RETURNING id INTO ticket;
+    RETURN NEXT;
+  END LOOP;
+END $$;
+
 -- cloakroom_link(), unless it would bring more into the dialog than fits. CL413: the worker answers 413 with the sentence.
 CREATE FUNCTION cloakroom_link_within(p_ids uuid[], p_message_id text, p_dialog_id text, p_uploader_id text,
                                       p_by_service boolean, p_most_bytes bigint, p_most_files bigint)

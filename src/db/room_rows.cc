@@ -5,25 +5,22 @@
 namespace cloakroom {
 namespace {
 
-// As plan_deletions in attachments.cc and the plans in metered_rows.cc: budgets first, then room, then tickets, and
-// none of what comes later when one says no. No row: a budget is empty. A row with a sentence: there is no room.
-#define CLOAKROOM_PLAN_WITHIN(allowed) \
-  "room AS MATERIALIZED (" CLOAKROOM_FIND_ROOM("$4", "$5", "$6", "$7", "$8", " FROM " allowed) "),"             \
-  " made AS (INSERT INTO deletion_tickets (store, key, due_at, uploader_id, dialog_id, size_bytes)"             \
-  " SELECT $1::text, k.key, now() + $3::int8 * interval '1 second', $4::text, $5::text, k.size_bytes FROM room," \
-  " set_config('synchronous_commit', 'off', true) c,"                                                           \
-  " unnest($2::text[], $7::int8[]) WITH ORDINALITY k (key, size_bytes, place) WHERE room.refusal IS NULL"       \
-  " ORDER BY k.place RETURNING id)"                                                                             \
-  " SELECT id, NULL::text FROM made UNION ALL SELECT 0, refusal FROM room WHERE refusal IS NOT NULL"
-#define CLOAKROOM_SPEND_UPLOAD(key, from, every, slack) \
-  CLOAKROOM_SPEND_INTO("uploads", key, from, every, slack) " RETURNING 1"
-#define CLOAKROOM_SPEND_FIRST "WITH one AS (" CLOAKROOM_SPEND_UPLOAD("$9", "", "$10", "$11") "), "
+// As the plans in metered_rows.cc: budgets first, then room, then tickets, and none of what comes later when one says
+// no. No row: a budget is empty. A row with a sentence: there is no room. The function needs what was paid, so it is
+// not called when nothing was.
+#define CLOAKROOM_PLAN_WITHIN(paid)                                                                                  \
+  "SELECT p.ticket, p.refusal FROM " paid                                                                            \
+  ", LATERAL cloakroom_plan_within($1::text, $2::text[], paid * $3::int8 * interval '1 second', $4::text, $5::text," \
+  " $6::bool, $7::int8[], $8::int8[]) p"
+#define CLOAKROOM_PAY(key, from, every, slack) \
+  CLOAKROOM_SPEND_INTO("uploads", key, from, every, slack) " RETURNING 1 AS paid"
+#define CLOAKROOM_PAY_FIRST "WITH one AS (" CLOAKROOM_PAY("$9", "", "$10", "$11") ")"
 
-constexpr Statement kPlan{"plan_within_0", "WITH " CLOAKROOM_PLAN_WITHIN("(SELECT 1) nobody")};
-constexpr Statement kPlanOne{"plan_within_1", CLOAKROOM_SPEND_FIRST CLOAKROOM_PLAN_WITHIN("one")};
-constexpr Statement kPlanTwo{"plan_within_2", CLOAKROOM_SPEND_FIRST
-                             "two AS (" CLOAKROOM_SPEND_UPLOAD("$12", " FROM one", "$13", "$14")  //
-                             "), " CLOAKROOM_PLAN_WITHIN("one CROSS JOIN two")};
+constexpr Statement kPlan{"plan_within_0", CLOAKROOM_PLAN_WITHIN("(SELECT 1 AS paid) nothing")};
+constexpr Statement kPlanOne{"plan_within_1", CLOAKROOM_PAY_FIRST " " CLOAKROOM_PLAN_WITHIN("one")};
+constexpr Statement kPlanTwo{"plan_within_2",
+                             CLOAKROOM_PAY_FIRST ", two AS (" CLOAKROOM_PAY("$12", " FROM one", "$13", "$14") ") "  //
+                             CLOAKROOM_PLAN_WITHIN("two")};
 
 constexpr Statement kGiveUp{"give_up_room",
                             "UPDATE deletion_tickets SET size_bytes = NULL WHERE id = ANY ($1::int8[])"};

@@ -154,11 +154,16 @@ class Stage:
         self.product = Product(self, "default", {})
         # every budget is asked and never empty
         self.metered = Product(self, "metered", {k: "1000000/s" for k in UNLIMITED if k.startswith("RATE_")})
-        self.products = [self.product, self.metered]
+        # rows of its own: once counting is on, everybody who writes the same rows pays for it
+        self.counted = Product(self, "counted", {"DATABASE_SCHEMA": "counted", "QUOTA_USER_BYTES": "1T",
+                                                 "QUOTA_USER_FILES": "1000000000"})
+        self.products = [self.product, self.metered, self.counted]
         self.product.tool("migrate")
+        self.counted.tool("migrate")
         self.token = self.product.tool("token", "alice", "--ttl", "86400")
         self.product.start()
         self.metered.start()
+        self.counted.start()
         jobs = Process([self.app / "bin/cloakroom", "jobs"], self.product.env, self.dir / "log/jobs.log")
         self.running.append(jobs)
         self.start_nginx()
