@@ -83,6 +83,16 @@ const QuotaRules kDialogBytes{.user = {}, .dialog = {.bytes = 100, .files = 0}};
 const QuotaRules kDialogFiles{.user = {}, .dialog = {.bytes = 0, .files = 3}};
 const QuotaRules kPlenty{.user = {kMany, kMany}, .dialog = {kMany, kMany}};
 
+// Whether somebody comes to wait for an advisory lock within five seconds.
+bool is_waited_for(Database& database) {
+  for (int i = 0; i < 500; ++i) {
+    if (value(database, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") != "0")
+      return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
 LinkRequest link(std::vector<Uuid> ids, const std::optional<std::string>& dialog, const Quota& quota) {
   return {.attachment_ids = std::move(ids),
           .message_id = "m1",
@@ -269,8 +279,60 @@ static void a_transaction_that_deletes_and_stays_open_holds_up_nobody() {
   CHECK_OK(other.run_script("DELETE FROM attachments"));
   CHECK_OK(w.database.run_script("SET lock_timeout = '2s'"));
   CHECK_ERR(plan(w, planned(kUserBytes, {1})), Errc::kQuota);  // it may still be rolled back
+  put(w.rows, upload());                                       // it has the total's only part
+  CHECK_EQ(w.user(), "103 2");
+  CHECK_OK(w.database.run_script("DELETE FROM attachments WHERE size_bytes = 3"));
   CHECK_OK(other.commit());
   CHECK_OK(plan(w, planned(kUserBytes, {1})));
+}
+
+static void who_looks_for_room_waits_for_who_looked_before() {
+  for (const std::string who : {"user", "dialog"}) {
+    World w;
+    const bool of_user = who == "user";
+    Database other{options()};
+    CHECK_OK(other.begin());
+    CHECK_OK(
+        other.run_script("SELECT cloakroom_plan_within('local', ARRAY['ab/1'], interval '1 h', 'u1', 'd1', false, "
+                         "ARRAY[60]::int8[], ARRAY[" +
+                         std::string(of_user ? "100,0,0,0" : "0,0,100,0") + "]::int8[])"));
+    std::optional<Errc> outcome;
+    std::thread second([&] {
+      Database database{options()};
+      PgRows rows{database};
+      const Planned p = planned(of_user ? kUserBytes : kDialogBytes, {60}, of_user ? "u1" : "u2", "d1");
+      const auto tickets = rows.plan_upload(StoreKind::kLocal, p.keys, seconds(600), p.claim);
+      outcome = tickets ? Errc::kInternal : tickets.error().code;
+    });
+    const bool waited = is_waited_for(w.database);
+    const Status done = other.commit();
+    second.join();
+    CHECK_OK(done);
+    CHECK(waited);
+    CHECK(outcome == Errc::kQuota);
+  }
+}
+
+static void of_two_recounts_at_once_one_puts_it_right() {
+  World w;
+  keep(w, planned(kPlenty, {10}));
+  CHECK_OK(w.database.run_script("UPDATE usage_totals SET bytes = 7"));
+  Database other{options()};
+  CHECK_OK(other.begin());
+  CHECK_OK(other.run_script("SELECT * FROM cloakroom_recount_usage()"));
+  std::size_t found = 1000;
+  std::thread second([&] {
+    Database database{options()};
+    const auto wrong = PgUsage(database).recount();
+    if (wrong) found = wrong->size();
+  });
+  const bool waited = is_waited_for(w.database);
+  const Status done = other.commit();
+  second.join();
+  CHECK_OK(done);
+  CHECK(waited);
+  CHECK_EQ(found, 0u);
+  CHECK_EQ(w.user(), "10 1");
 }
 
 static void many_at_once_get_exactly_the_room_there_is() {
@@ -510,6 +572,8 @@ int main() {
       CASE(our_own_deletions_and_quarantine_are_counted),
       CASE(a_role_that_may_only_delete_gives_back),
       CASE(a_transaction_that_deletes_and_stays_open_holds_up_nobody),
+      CASE(who_looks_for_room_waits_for_who_looked_before),
+      CASE(of_two_recounts_at_once_one_puts_it_right),
       CASE(many_at_once_get_exactly_the_room_there_is),
       CASE(the_budget_of_requests_comes_before_the_quota),
       CASE(linking_moves_what_is_taken_and_stops_where_the_dialog_is_full),
