@@ -73,7 +73,8 @@ inline constexpr std::size_t kStripPatchBytes = 4 * 1024 * 1024;  // all that is
 inline constexpr std::size_t kStripPatches = 20000;               // of one picture; a usual one has two
 inline constexpr std::size_t kStripPictures = 64;                 // one behind the other in a file
 inline constexpr std::size_t kStripDepth = 3;                     // a thumbnail within a thumbnail
-inline constexpr std::size_t kHeifItems = 10000;  // of a HEIF file, that are no pictures, and their pieces
-inline constexpr std::size_t kExifFolders = 64;   // IFDs of one Exif block; a camera writes five
+inline constexpr std::size_t kHeifItems = 10000;         // of a HEIF file, that are no pictures, and their pieces
+inline constexpr std::size_t kManifestSegments = 10000;  // of a JPEG's provenance, 64 KiB each
+inline constexpr std::size_t kExifFolders = 64;          // IFDs of one Exif block; a camera writes five
 
 }  // namespace cloakroom::limits

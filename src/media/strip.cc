@@ -13,7 +13,7 @@
 namespace cloakroom {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using std::string_view_literals::operator""sv;  // NOLINT(misc-unused-using-decls): clang-tidy 14 sees no literals
 
 // Brands of ISO files that are pictures; films have others.
 constexpr std::array kBrands{"mif1"sv, "mif2"sv, "msf1"sv, "heic"sv, "heix"sv, "heim"sv,

@@ -7,13 +7,14 @@
 #include "base/limits.h"
 #include "media/big_endian.h"
 #include "media/heif_items.h"
+#include "media/provenance.h"
 #include "media/strip_exif.h"
 #include "media/strip_xmp.h"
 
 namespace cloakroom {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using std::string_view_literals::operator""sv;  // NOLINT(misc-unused-using-decls): clang-tidy 14 sees no literals
 
 constexpr std::string_view kXmpId = "\xBE\x7A\xCF\xCB\x97\xA9\x42\xE8\x9C\x71\x99\x94\x91\xE3\xAF\xAC"sv;
 constexpr std::string_view kProvenanceId =
@@ -105,7 +106,10 @@ Result<std::uint64_t> strip_range(const StripJob& job, std::uint64_t from, std::
 Status strip_uuid(const StripJob& job, const Box& box) {
   TRY_ASSIGN(const std::string id, job.in.copy(box.content, kXmpId.size()));
   if (id == kXmpId) return strip_xmp_block(job, box.content + id.size(), box.size() - id.size());
-  if (id == kProvenanceId && job.mode == StripMode::kGps) return Ok{};
+  if (id == kProvenanceId && job.mode == StripMode::kGps) {
+    TRY_ASSIGN(const bool is_secret, has_secret_provenance(job.in, box.content, box.size()));
+    if (!is_secret) return Ok{};
+  }
   return free_box(job, box);
 }
 

@@ -3,19 +3,22 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "base/limits.h"
 #include "media/big_endian.h"
+#include "media/provenance.h"
 #include "media/strip_boxes.h"
 #include "media/strip_photoshop.h"
 
 namespace cloakroom {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using std::string_view_literals::operator""sv;  // NOLINT(misc-unused-using-decls): clang-tidy 14 sees no literals
 
 constexpr unsigned char kStart = 0xD8, kEnd = 0xD9, kScan = 0xDA, kFirstApp = 0xE0, kLastApp = 0xEF, kComment = 0xFE;
-constexpr unsigned char kApp1 = 0xE1, kApp13 = 0xED;
+constexpr unsigned char kApp1 = 0xE1, kApp11 = 0xEB, kApp13 = 0xED;
 constexpr std::string_view kExif = "Exif\0"sv;  // and one byte more, zero or not
 constexpr std::string_view kXmp = "http://ns.adobe.com/xap/1.0/\0"sv;
 constexpr std::string_view kPhotoshop = "Photoshop 3.0\0"sv;
@@ -85,21 +88,50 @@ Status strip_segment(const StripJob& job, unsigned char code, std::uint64_t at, 
   return is_harmless ? Status(Ok{}) : job.out.fill(at, size, '\0');
 }
 
+// A manifest of provenance is spread over segments, each with a header of its own, and stays or goes whole.
+class Manifest {
+ public:
+  Status see(const StripJob& job, unsigned char code, std::uint64_t at, std::uint64_t size) {
+    if (code != kApp11 || job.mode == StripMode::kAll) return Ok{};
+    TRY_ASSIGN(const std::string_view payload, job.in.view(at, std::min(size, limits::kStripWindowBytes)));
+    search_.show(payload.substr(std::min<std::size_t>(payload.size(), kHeader)));
+    segments_.push_back({at, size});
+    return Ok{};
+  }
+  Status settle(const StripJob& job) {
+    if (!search_.has_found()) return Ok{};
+    for (const auto& [at, size] : segments_) TRY(job.out.fill(at, size, '\0'));
+    return Ok{};
+  }
+  bool is_too_long() const { return segments_.size() > limits::kManifestSegments; }
+
+ private:
+  static constexpr std::size_t kHeader = 16;
+  ProvenanceSearch search_ = {};
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> segments_ = {};
+};
+
 // One picture; the answer is where it ends.
 Result<std::uint64_t> strip_picture(const StripJob& job, std::uint64_t from) {
   std::uint64_t at = from + 2;
+  Manifest manifest;
   while (!job.out.gave_up()) {
     TRY_ASSIGN(const Marker marker, next_marker(job.in, at));
     at = marker.after;
-    if (marker.code == 0 || marker.code == kEnd) return at;
+    if (marker.code == 0 || marker.code == kEnd) break;
     if (stands_alone(marker.code)) continue;
     TRY_ASSIGN(const std::string_view length, job.in.view(at, 2));
     const std::uint64_t size = big_endian(length, 0, 2);
-    if (length.size() < 2) return job.in.size();
-    if (size < 2) continue;
-    TRY(strip_segment(job, marker.code, at + 2, std::min(size - 2, job.in.size() - at - 2)));
-    at = std::min(at + size, job.in.size());
+    if (length.size() == 2 && size < 2) continue;
+    const std::uint64_t body = std::min(at + 2, job.in.size()), end = std::min(at + size, job.in.size());
+    if (body < end) {
+      TRY(strip_segment(job, marker.code, body, end - body));
+      TRY(manifest.see(job, marker.code, body, end - body));
+    }
+    if (manifest.is_too_long()) job.out.give_up("it has too many segments");
+    at = std::max(body, end);
   }
+  TRY(manifest.settle(job));
   return at;
 }
 

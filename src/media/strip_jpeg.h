@@ -5,7 +5,7 @@
 // Gone     kGps: what strip_exif.h, strip_xmp.h and strip_photoshop.h say; extended XMP (it carries pictures in
 // base64);
 //          application segments of makers, whose contents nobody can look into. Kept: JFIF, ICC, Adobe, Ducky, SPIFF,
-//          several-picture and high-range tables, comments.
+//          several-picture and high-range tables, comments; a manifest of provenance that names no place or device.
 //          kAll: all but JFIF, ICC, Adobe and SPIFF; Exif becomes its orientation.
 // Behind   pictures and films that lie behind the picture, as phones put them there, are stripped in turn. kAll: zeros.
 // Limits   limits::kStripPictures in one file, else it was not read to its end.

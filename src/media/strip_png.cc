@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "media/big_endian.h"
+#include "media/provenance.h"
 #include "media/strip_exif.h"
 #include "media/strip_jpeg.h"
 #include "media/strip_xmp.h"
@@ -15,7 +16,7 @@
 namespace cloakroom {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using std::string_view_literals::operator""sv;  // NOLINT(misc-unused-using-decls): clang-tidy 14 sees no literals
 
 constexpr std::uint64_t kSignature = 8, kHeader = 8, kChecksum = 4;
 constexpr std::string_view kXmpKeyword = "XML:com.adobe.xmp";
@@ -106,6 +107,10 @@ Status strip_text(const StripJob& job, const Chunk& chunk) {
 Status strip_chunk(const StripJob& job, const Chunk& chunk) {
   if (chunk.type == "eXIf") return strip_exif(job, chunk);
   if (chunk.type == "zxIf") return blank(job, chunk);
+  if (chunk.type == "caBX" && job.mode == StripMode::kGps) {
+    TRY_ASSIGN(const bool is_secret, has_secret_provenance(job.in, chunk.data, chunk.size));
+    return is_secret ? blank(job, chunk) : Status(Ok{});
+  }
   if (chunk.type == "tEXt" || chunk.type == "zTXt" || chunk.type == "iTXt") return strip_text(job, chunk);
   const bool is_needed = (chunk.type[0] >= 'A' && chunk.type[0] <= 'Z') ||
                          std::find(kNeeded.begin(), kNeeded.end(), chunk.type) != kNeeded.end();

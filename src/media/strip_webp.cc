@@ -9,7 +9,7 @@
 namespace cloakroom {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using std::string_view_literals::operator""sv;  // NOLINT(misc-unused-using-decls): clang-tidy 14 sees no literals
 
 constexpr std::uint64_t kRiffHeader = 12, kHeader = 8;
 constexpr std::array kNeeded{"VP8X"sv, "VP8 "sv, "VP8L"sv, "ALPH"sv, "ANIM"sv, "ANMF"sv, "ICCP"sv};

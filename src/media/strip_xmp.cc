@@ -9,7 +9,7 @@
 namespace cloakroom {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using std::string_view_literals::operator""sv;  // NOLINT(misc-unused-using-decls): clang-tidy 14 sees no literals
 
 constexpr std::string_view kSpace = " \t\r\n";
 constexpr std::array kSecretParts{"serialnumber"sv, "latitude"sv, "longitude"sv, "longtitude"sv,  // as DJI writes it

@@ -145,6 +145,11 @@ static void boxes_of_makers_and_free_space_are_cleared() {
   const std::string xmp_id = "\xBE\x7A\xCF\xCB\x97\xA9\x42\xE8\x9C\x71\x99\x94\x91\xE3\xAF\xAC";
   const std::string xmp = strip(head + box("uuid", xmp_id + fake::secret_xmp()) + media).bytes;
   CHECK(!fake::has_secret(xmp) && xmp.find("A title") != std::string::npos);
+  const std::string manifest_id = "\xD8\xFE\xC3\xD6\x1B\x0E\x48\x3C\x92\x97\x58\x28\x87\x7E\xC4\x81";
+  const std::string far(limits::kStripWindowBytes - 20, 'x');
+  CHECK_EQ(strip(head + box("uuid", manifest_id + "c2pa dc:title") + media).patches, 0u);
+  CHECK_EQ(strip(head + box("uuid", manifest_id + far + "GPSLatitude") + media).bytes,
+           head + cleared(16 + far.size() + 11) + media);
   CHECK_EQ(strip(head + box("odd ", "kept") + media).patches, 0u);
   CHECK_EQ(strip(head + box("odd ", "gone") + media, StripMode::kAll).bytes, head + cleared(4) + media);
 }

@@ -64,6 +64,27 @@ static void segments_that_pictures_need_stay() {
   }
 }
 
+static void provenance_stays_unless_it_names_a_place_or_a_device() {
+  const std::string head = "JP\0\1\0\0\0\1\0\1\0\0jumb"s;
+  const auto split = [&head](std::string_view name) {  // over the border of two segments
+    return jpeg_segment(0xEB, head + "c2pa and more " + std::string(name.substr(0, 3))) +
+           jpeg_segment(0xEB, head + std::string(name.substr(3)) + ": 52.5");
+  };
+  CHECK_EQ(strip(jpeg(split("dc:title"))).patches, 0u);
+  for (const char* name : {"GPSLatitude", "exif:GPSLongitude", "exifEX:BodySerialNumber", "CameraOwnerName"}) {
+    const std::string after = strip(jpeg(split(name) + kJfif)).bytes;
+    CHECK(after.find("c2pa") == std::string::npos && after.find("52.5") == std::string::npos);
+    CHECK(after.find(kJfif) != std::string::npos);
+  }
+}
+
+static void too_long_a_manifest_is_not_read_to_its_end() {
+  std::string segments;
+  for (std::size_t i = 0; i < limits::kManifestSegments; ++i) segments += jpeg_segment(0xEB, "JP");
+  CHECK_EQ(strip(jpeg(segments)).unread, "");
+  CHECK(!strip(jpeg(segments + jpeg_segment(0xEB, "JP"))).unread.empty());
+}
+
 static void photoshop_keeps_iptc_but_not_exif() {
   const std::string resources = "Photoshop 3.0\0"s + fake::resource(0x0404, "IPTC") +
                                 fake::resource(0x0422, fake::secret_exif(true)) +
@@ -175,6 +196,8 @@ int main() {
       CASE(a_picture_without_secrets_is_not_touched),
       CASE(segments_of_makers_go),
       CASE(segments_that_pictures_need_stay),
+      CASE(provenance_stays_unless_it_names_a_place_or_a_device),
+      CASE(too_long_a_manifest_is_not_read_to_its_end),
       CASE(photoshop_keeps_iptc_but_not_exif),
       CASE(segments_between_and_behind_scans_are_found),
       CASE(garbage_between_segments_does_not_hide_the_next_one),

@@ -62,6 +62,8 @@ static void png_texts_that_cannot_be_edited_become_spaces() {
     CHECK_EQ(strip(png(png_chunk(type, data + secret))).bytes, png(blank(data.size() + secret.size())));
   }
   CHECK_EQ(strip(png(png_chunk("zTXt", "Raw profile type icc\0\0colours"s))).patches, 0u);
+  CHECK_EQ(strip(png(png_chunk("caBX", "c2pa GPSLatitude"))).bytes, png(blank(16)));
+  CHECK_EQ(strip(png(png_chunk("caBX", "c2pa dc:title"))).patches, 0u);
   CHECK_EQ(strip(png(png_chunk("tEXt", "GPS"))).bytes, png(png_chunk("tEXt", "Com")));
 }
 
