@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -54,6 +55,7 @@ class Parent {
 
   int run() {
     const sigset_t set = parent_signals();
+    ::signal(SIGPIPE, SIG_IGN);  // who is told to go may just have died
     sigprocmask(SIG_BLOCK, &set, nullptr);
     signals_ = UniqueFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!signals_) {
@@ -97,6 +99,12 @@ class Parent {
     reap();
     end_late_ones();
     if (!stopping_) fill();
+  }
+
+  // A byte that nobody has read: it did not come as far as to wait for it.
+  static bool has_taken_go(const Child& child) {
+    int unread = 0;
+    return ::ioctl(child.go.get(), FIONREAD, &unread) == 0 && unread == 0;
   }
 
   milliseconds pause_until_due() const {
@@ -165,10 +173,10 @@ class Parent {
     for (pid_t pid = ::wait4(-1, &status, WNOHANG, &use); pid > 0; pid = ::wait4(-1, &status, WNOHANG, &use)) {
       const auto found = children_.find(pid);
       if (found == children_.end()) continue;
-      const bool was_spare = found->second.state == State::kSpare;
-      // one that died before its pipe was looked at may have had a question all the same
       const bool is_good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-      const bool was_busy = found->second.state == State::kBusy || is_good || (!was_spare && WIFSIGNALED(status));
+      // by its own fault at the start, or by its question?
+      const bool had_question =
+          found->second.state != State::kSpare && has_taken_go(found->second) && (is_good || WIFSIGNALED(status));
       children_.erase(found);
       if (stopping_) continue;
       if (!is_good) {
@@ -178,7 +186,7 @@ class Parent {
              {"code", WIFEXITED(status) ? WEXITSTATUS(status) : 0},
              {"peak_kib", use.ru_maxrss}});
       }
-      if (was_busy) {
+      if (had_question) {
         pause_ = milliseconds(0);
       } else {
         back_off();

@@ -304,6 +304,13 @@ def test_the_parent_survives_fifty_bombs_in_a_row(imager):
     assert imager.probe(saved(quadrants(), "PNG"), "image/png").size == (64, 48)
 
 
+def test_a_burst_waits_in_the_queue_and_everybody_is_served(imager):
+    data = saved(quadrants(640, 480), "JPEG")
+    asked = [imager.send(data, "image/jpeg") for _ in range(60)]
+    assert all(b'"width":640' in connection.recv(4096) for connection, _ in asked)
+    assert len(imager.helpers()) <= 4
+
+
 def test_a_killed_helper_takes_its_own_question_along_and_no_other(imager):
     idle = set(imager.helpers())
     connection, _ = imager.send(pictures.large_png(), "image/png")
