@@ -85,6 +85,8 @@ class DirectUploads {
   Status check_type(const DirectUpload& upload, const std::string& type) const;
   Status read_and_scan(const DirectUpload& upload, const ObjectKey& key, ByteSink& all,
                        const std::function<Sha256Digest()>& digest);
+  Status read_copy(const DirectUpload& upload, const ObjectKey& key, ByteSink& all,
+                   const std::function<Sha256Digest()>& digest, Attachment& attachment);
   Status check_copy(const DirectUpload& upload, const ObjectKey& key, Attachment& attachment);
   Error reject(const DirectUpload& upload, Error why);
 

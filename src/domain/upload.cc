@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "domain/filename.h"
 #include "domain/honest_name.h"
+#include "domain/pictures.h"
 
 namespace cloakroom {
 
@@ -112,6 +113,9 @@ Result<std::vector<Attachment>> Uploads::take(const UploadRequest& request) {
     unpaid = {};
   }
   TRY(scan_all(request, made));
+  for (std::size_t i = 0; rules_.imager != nullptr && i < made.size(); ++i) {
+    look_at_picture(*rules_.imager, request.files[i].bytes, made[i]);
+  }
   Status kept = keep(request, {store_, rules_.keys}, unpaid, made);
   if (!kept && fallback_.store != nullptr && is_away(kept.error())) {
     log(Level::kInfo, "upload.kept_aside", {{"files", made.size()}, {"detail", kept.error().detail}});

@@ -1,6 +1,7 @@
 // upload.h — takes files in, all or nothing.
 //
-// Order    limits, sniff, virus scan, deletion tickets, bytes (hashed on the way, durable), rows. The rows are the
+// Order    limits, sniff, virus scan, a look at pictures (domain/pictures.h), deletion tickets, bytes (hashed on the
+// way, durable), rows. The rows are the
 //          commit point: whatever fails before it leaves nothing but objects that a job deletes, also after a crash of
 //          this process or host.
 // Budget   an upload is paid for once, before it costs anybody much: before the scan, else with the tickets.
@@ -18,7 +19,9 @@
 
 #include "domain/access.h"
 #include "domain/fallback.h"
+#include "domain/image_ports.h"
 #include "domain/ports.h"
+#include "domain/spool.h"
 #include "domain/stored_meta.h"
 #include "domain/virus_scan.h"
 
@@ -43,7 +46,9 @@ struct UploadRules {
   std::string object_cache_control;
   std::chrono::seconds orphan_grace{};  // after this an object without a row is deleted
   StoredHeadersOf stored_headers = {};
-  VirusScan* scan = nullptr;  // null: nothing is scanned
+  VirusScan* scan = nullptr;   // null: nothing is scanned
+  Imager* imager = nullptr;    // null: nobody looks at pictures
+  NamelessFile nameless = {};  // for pictures that are not in a file yet; needed with `imager`
 };
 
 class Uploads {
