@@ -36,8 +36,8 @@ ALL_CXXFLAGS := -std=c++20 $(WARN) $(FLAGS_$(VARIANT)) -Isrc $(PKG_CFLAGS) $(CXX
 ALL_LDFLAGS := $(LINK_$(VARIANT)) -Wl,--as-needed $(LDFLAGS)
 
 LIB_SRC := $(filter-out src/cmd/%,$(wildcard src/*/*.cc))
-WORKER_SRC := src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc src/cmd/wiring.cc
-TOOL_SRC := $(filter-out src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc,$(wildcard src/cmd/*.cc))
+WORKER_SRC := src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc src/cmd/waiting_room.cc src/cmd/wiring.cc
+TOOL_SRC := $(filter-out src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc src/cmd/waiting_room.cc,$(wildcard src/cmd/*.cc))
 LIB_OBJ := $(LIB_SRC:src/%.cc=$(B)/%.o)
 LIB := $(B)/libcloakroom.a
 PROGRAMS := $(B)/cloakroom-fcgi $(B)/cloakroom

@@ -18,6 +18,7 @@
 #include "base/config_public.h"
 #include "base/config_reader.h"
 #include "base/config_scan.h"
+#include "base/config_variants.h"
 #include "base/encode.h"
 #include "base/file.h"
 
@@ -29,7 +30,7 @@ constexpr std::uint64_t kMostPartBytes = 5ULL << 30;
 constexpr std::uint64_t kLeastPartBytes = 5ULL << 20;  // of a multipart upload
 constexpr std::uint64_t kLongestLink = 31536000;       // a year
 constexpr std::string_view kS3Providers = "aws minio r2 b2 ceph garage seaweedfs spaces wasabi swift other";
-constexpr int kMostPrefixSegments = 8;  // the router splits a path into 12, and the longest pattern has 3
+constexpr int kMostPrefixSegments = 8;  // the router splits a path into 12, and the longest pattern has 4
 
 struct KnownEnding {
   std::string_view ending, type;
@@ -296,6 +297,7 @@ Result<Config> read_config(const EnvLookup& env) {
   for (const SettingProblem& found : public_problems(c)) in.problem(found.name, found.what);
   read_identity(in, c);
   read_scan(in, c);
+  read_variants(in, c);
   c.limits = read_limits(in);
   c.route_prefix = in.text("ROUTE_PREFIX");
   while (c.route_prefix.ends_with('/')) c.route_prefix.pop_back();

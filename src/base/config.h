@@ -62,6 +62,12 @@ struct LimitsConfig {
   std::uint32_t nginx_connections = 0;       // 0: any number
 };
 
+// A box that a smaller picture fits in; 0: this side is free.
+struct VariantSetting {
+  std::string name;
+  std::uint32_t max_width = 0, max_height = 0;  // pixels
+};
+
 struct Config {
   std::string instance;
   std::string database_url, database_schema;
@@ -95,6 +101,8 @@ struct Config {
   std::uint64_t clamd_max_bytes = 0;
   bool clamd_fail_open = false;
   std::uint64_t rescan_bytes_per_second = 0;  // 0 = no rescans
+  std::vector<VariantSetting> variants;
+  std::vector<std::string> variant_formats;  // avif | webp, the best first
   LimitsConfig limits;
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;

@@ -37,6 +37,7 @@ struct CallBoard {
 struct Scoreboard {
   BreakerBoard s3_breaker;
   CallBoard s3_calls;
+  CallBoard making;  // of pictures
 };
 
 class SharedScoreboard {

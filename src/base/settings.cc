@@ -172,6 +172,16 @@ constexpr std::array kSettings{
         "When clamd has new signatures `cloakroom jobs` scans the kept files again, at most so many bytes a second. "
         "0: never."},
     Setting{
+        "VARIANTS", "thumb:250 preview:400x300 large:1600", false, "",
+        "Smaller pictures, as `name:WIDTHxHEIGHT` in pixels: the picture fits in that box and is never larger than "
+        "it was. `thumb:250` leaves the height free, `strip:x80` the width. `thumb`, else the first, is `thumb_url`. "
+        "`none`: none."},
+    Setting{
+        "VARIANT_FORMATS", "webp", false, "",
+        "What browsers that name it get instead of JPEG or PNG, the best first: `webp`, `avif,webp`, or `none`. An "
+        "AVIF is smaller and takes many times as long to make. The sizes are made in these formats after an upload, "
+        "JPEG and PNG when somebody asks."},
+    Setting{
         "RATE_UPLOADS", "120/m", false, "",
         "How many uploads a user may begin: `120/m` is 120 at once and then one every half second, `120/m burst 20` "
         "20 at once; s, m, h, d; `off`. All nodes count together. The service token is not limited."},

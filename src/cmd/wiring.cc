@@ -1,6 +1,8 @@
 // wiring.cc — from settings to objects.
 #include "cmd/wiring.h"
 
+#include <fcntl.h>
+
 #include "routes/attachment_json.h"
 #include "storage/credential_providers.h"
 
@@ -44,6 +46,16 @@ StoredHeaders stored_headers(const Attachment& attachment) {
   return {std::move(headers.content_type), std::move(headers.disposition)};
 }
 
+// As a body that comes without a file (http/body.cc).
+NamelessFile nameless_file(const Config& c) {
+  return [folder = c.body_temp_path]() -> Result<UniqueFd> {
+    auto file = open_file(folder, O_TMPFILE | O_RDWR, 0600);
+    if (file || file.error().code != Errc::kNotFound) return file;
+    TRY(make_folders(folder, 0700));
+    return open_file(folder, O_TMPFILE | O_RDWR, 0600);
+  };
+}
+
 UploadRules upload_rules(const Config& c) {
   return {.keys = key_rule(c),
           .max_file_bytes = c.max_upload_bytes,
@@ -53,10 +65,12 @@ UploadRules upload_rules(const Config& c) {
           .stored_headers = stored_headers};
 }
 
-// `scan`: null where nothing is scanned.
-UploadRules scanned_upload_rules(const Config& c, std::optional<VirusScan>& scan) {
+// `scan`, `imager`: null where nothing is scanned, or nobody looks at pictures.
+UploadRules checked_upload_rules(const Config& c, std::optional<VirusScan>& scan, Imager* imager) {
   UploadRules rules = upload_rules(c);
   if (scan) rules.scan = &*scan;
+  rules.imager = imager;
+  rules.nameless = nameless_file(c);
   return rules;
 }
 
@@ -176,6 +190,40 @@ std::optional<Clamd> make_scanner(const Config& c) {
   return Clamd({.address = c.clamd_socket, .connect_timeout = c.clamd_connect_timeout, .timeout = c.clamd_timeout});
 }
 
+std::unique_ptr<Imager> make_imager(const Config&) {
+  return nullptr;
+}
+
+Variants make_variants(const Config& config, const StoreSet& stores, Rows& rows, VariantRows& variants, Imager& imager,
+                       const Clock& clock, Bulkhead* making) {
+  VariantRules rules{.keys = key_rule(config),
+                     .object_cache_control = config.object_cache_control,
+                     .orphan_grace = config.orphan_grace,
+                     .stored_headers = stored_headers,
+                     .nameless = nameless_file(config)};
+  for (const VariantSetting& v : config.variants) rules.sizes.push_back({v.name, v.max_width, v.max_height});
+  for (const std::string& word : config.variant_formats) {
+    if (const auto format = parse_variant_format(word)) rules.formats.push_back(*format);
+  }
+  LocalStore* const local = stores.local.get();
+  std::function<MakingPlace()> place;
+  if (making != nullptr) {
+    place = [making]() -> MakingPlace {
+      Bulkhead::Place free = making->try_enter();
+      return free ? std::make_shared<Bulkhead::Place>(std::move(free)) : nullptr;
+    };
+  }
+  return {{.rows = rows,
+           .variants = variants,
+           .target = stores.for_new_files(config),
+           .store_of = [all = stores.all()](StoreKind kind) { return all.by_kind(kind); },
+           .open_local = [local](const ObjectKey& key) { return local->open(key); },
+           .imager = imager,
+           .clock = clock,
+           .place = std::move(place)},
+          std::move(rules)};
+}
+
 Result<Identity> make_identity(const Config& config) {
   IdentityOptions options{.jwt_cookie = config.jwt_cookie, .service_token = config.service_token};
   std::optional<JwtVerifier> verifier;
@@ -204,19 +252,22 @@ DatabaseOptions database_options(const Config& config, const char* program) {
           .application_name = std::string(program) + "@" + config.instance};
 }
 
-Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, StoreSet stores, Identity identity)
+Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, StoreSet stores, Identity identity,
+                 Scoreboard* board)
     : database_(database_options(config, "cloakroom-fcgi")),
       rows_(database_),
       stores_(std::move(stores)),
       identity_(std::move(identity)),
       scanner_(make_scanner(config)),
       scan_(make_scan(config, scanner_)),
-      uploads_(rows_, stores_.for_new_files(config), sniffer, clock, scanned_upload_rules(config, scan_),
+      imager_(make_imager(config)),
+      uploads_(rows_, stores_.for_new_files(config), sniffer, clock, checked_upload_rules(config, scan_, imager_.get()),
                fallback_of(config, stores_)),
       downloads_(stores_.all(), {.delivery = delivery_of(config.delivery),
                                  .presign_expires = config.presign_expires,
                                  .cdn_url = config.cdn_url}),
       direct_rows_(database_),
+      variant_rows_(database_),
       app_{.options = app_options(config),
            .rows = rows_,
            .store = stores_.for_new_files(config),
@@ -232,10 +283,18 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
   }
   if (scanner_) app_.scanner = &*scanner_;
   app_.scanner_needed = !config.clamd_fail_open;
+  if (imager_ && !config.variants.empty()) {
+    if (board != nullptr) {
+      making_.emplace(board->making, most_store_calls(config.workers), kStoreStillFor, system_bulkhead_tools());
+    }
+    variants_.emplace(
+        make_variants(config, stores_, rows_, variant_rows_, *imager_, clock, making_ ? &*making_ : nullptr));
+    app_.variants = &*variants_;
+  }
   if (config.storage != "s3") return;
   direct_uploads_.emplace(
       DirectUploads::Parts{rows_, direct_rows_, *stores_.s3_guarded, *stores_.s3_direct_guarded, sniffer, clock},
-      scanned_upload_rules(config, scan_), direct_rules(config));
+      checked_upload_rules(config, scan_, imager_.get()), direct_rules(config));
   app_.direct_uploads = &*direct_uploads_;
 }
 
@@ -243,12 +302,12 @@ Result<std::unique_ptr<Service>> Service::make(const Config& config, const Clock
                                                Scoreboard* board) {
   TRY_ASSIGN(StoreSet stores, make_stores(config, clock, board));
   TRY_ASSIGN(Identity identity, make_identity(config));
-  return std::unique_ptr<Service>(new Service(config, clock, sniffer, std::move(stores), std::move(identity)));
+  return std::unique_ptr<Service>(new Service(config, clock, sniffer, std::move(stores), std::move(identity), board));
 }
 
-void Service::serve(Exchange& exchange) {
+Served Service::serve(Exchange& exchange, const Turn& turn) {
   database_.begin_request();
-  dispatcher_.serve(exchange);
+  return dispatcher_.serve(exchange, turn);
 }
 
 }  // namespace cloakroom

@@ -11,6 +11,7 @@
 #include "db/attachments.h"
 #include "db/direct_uploads.h"
 #include "db/pg.h"
+#include "db/variants.h"
 #include "domain/download.h"
 #include "domain/move.h"
 #include "media/magic.h"
@@ -61,6 +62,11 @@ Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const
 std::string kept_prefix_of(const Config& config);
 // nullopt: nothing is scanned.
 std::optional<Clamd> make_scanner(const Config& config);
+// Null: there are no pictures.
+std::unique_ptr<Imager> make_imager(const Config& config);
+// `making`: of a worker, whose children must not all make pictures at once; null: no limit.
+Variants make_variants(const Config& config, const StoreSet& stores, Rows& rows, VariantRows& variants, Imager& imager,
+                       const Clock& clock, Bulkhead* making = nullptr);
 Result<Identity> make_identity(const Config& config);
 Level log_level(const Config& config);
 DatabaseOptions database_options(const Config& config, const char* program);
@@ -70,10 +76,11 @@ class Service {
  public:
   static Result<std::unique_ptr<Service>> make(const Config& config, const Clock& clock, Sniffer& sniffer,
                                                Scoreboard* board = nullptr);
-  void serve(Exchange& exchange);
+  Served serve(Exchange& exchange, const Turn& turn = {});
 
  private:
-  Service(const Config& config, const Clock& clock, Sniffer& sniffer, StoreSet stores, Identity identity);
+  Service(const Config& config, const Clock& clock, Sniffer& sniffer, StoreSet stores, Identity identity,
+          Scoreboard* board);
 
   Database database_;
   PgRows rows_;
@@ -81,10 +88,14 @@ class Service {
   Identity identity_;
   std::optional<Clamd> scanner_;
   std::optional<VirusScan> scan_;
+  std::unique_ptr<Imager> imager_;
   Uploads uploads_;
   Downloads downloads_;
   PgDirectUploads direct_rows_;
   std::optional<DirectUploads> direct_uploads_;  // where new files go to an S3 store
+  PgVariants variant_rows_;
+  std::optional<Bulkhead> making_;
+  std::optional<Variants> variants_;  // where there is an Imager
   App app_;
   std::optional<LinkTokens> links_;
   Dispatcher dispatcher_;
