@@ -2,7 +2,7 @@
 ##
 ##   make run            install what is missing, build, start everything on http://127.0.0.1:8080 (PORT=, VAR=, STORAGE=)
 ##   make check          install what the tests need, build, run every test against real servers; last line N passed, N failed
-##   make                the two programs in build/release
+##   make                the programs in build/release
 ##   make unit           unit tests alone                  make contract   one suite for every store
 ##   make system         nginx + PostgreSQL + S3 + workers make soak       the tests at full size
 ##   make asan           unit and contract tests under ASan and UBSan
@@ -23,6 +23,9 @@ say = @printf '  %-8s %s\n' '$(1)' '$(2)'
 PACKAGES := libcurl libpq jansson libcrypto fmt libsystemd pugixml libmagic libutf8proc libseccomp
 PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lfcgi
+# libvips and all it brings are for cloakroom-image alone.
+VIPS_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags vips 2>/dev/null))
+VIPS_LIBS := $(shell pkg-config --libs vips 2>/dev/null)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor $(if $(WERROR),-Werror)
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -D_GLIBCXX_ASSERTIONS
@@ -35,12 +38,14 @@ LINK_fuzz := -fsanitize=address,undefined
 ALL_CXXFLAGS := -std=c++20 $(WARN) $(FLAGS_$(VARIANT)) -Isrc $(PKG_CFLAGS) $(CXXFLAGS)
 ALL_LDFLAGS := $(LINK_$(VARIANT)) -Wl,--as-needed $(LDFLAGS)
 
-LIB_SRC := $(filter-out src/cmd/%,$(wildcard src/*/*.cc))
-WORKER_SRC := src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc src/cmd/waiting_room.cc src/cmd/wiring.cc
-TOOL_SRC := $(filter-out src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc src/cmd/waiting_room.cc,$(wildcard src/cmd/*.cc))
+LIB_SRC := $(filter-out src/cmd/% src/imaging/%,$(wildcard src/*/*.cc))
+IMAGING_SRC := $(wildcard src/imaging/*.cc)
+WORKER_SRC := src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc src/cmd/confine.cc src/cmd/waiting_room.cc src/cmd/wiring.cc
+TOOL_SRC := $(filter-out src/cmd/cloakroom_fcgi.cc src/cmd/cloakroom_image.cc src/cmd/prefork.cc src/cmd/waiting_room.cc,$(wildcard src/cmd/*.cc))
 LIB_OBJ := $(LIB_SRC:src/%.cc=$(B)/%.o)
 LIB := $(B)/libcloakroom.a
-PROGRAMS := $(B)/cloakroom-fcgi $(B)/cloakroom
+IMAGING := $(B)/libimaging.a
+PROGRAMS := $(B)/cloakroom-fcgi $(B)/cloakroom $(B)/cloakroom-image
 UNIT_TESTS := $(patsubst tests/unit/%.cc,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.cc))
 CONTRACT_TESTS := $(patsubst tests/contract/%.cc,$(B)/tests/contract/%,$(wildcard tests/contract/*_test.cc))
 ON_SWIFT := $(foreach t,s3_store_test s3_direct_test,'tests/with-swift $(B)/tests/contract/$(t)')
@@ -53,19 +58,29 @@ all: $(PROGRAMS)
 $(B)/FLAGS: FORCE
 	@mkdir -p $(@D); echo '$(CXX) $(ALL_CXXFLAGS)' | cmp -s - $@ || echo '$(CXX) $(ALL_CXXFLAGS)' > $@
 
+# not part of ALL_CXXFLAGS, which $(B)/FLAGS remembers for all
+$(IMAGING_SRC:src/%.cc=$(B)/%.o) $(B)/cmd/cloakroom_image.o $(B)/tests/unit/imaging%.o: MORE_CFLAGS = $(VIPS_CFLAGS)
 $(B)/%.o: src/%.cc $(B)/FLAGS
 	$(call say,CXX,$<)
-	$(Q)mkdir -p $(@D); $(CXX) $(ALL_CXXFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)mkdir -p $(@D); $(CXX) $(ALL_CXXFLAGS) $(MORE_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Tests run once: compiling them without the optimiser takes a quarter of the time.
 TEST_CXXFLAGS = $(filter-out -O% -D_FORTIFY_SOURCE=2,$(ALL_CXXFLAGS)) -Itests
 $(B)/tests/%.o: tests/%.cc $(B)/FLAGS
 	$(call say,CXX,$<)
-	$(Q)mkdir -p $(@D); $(CXX) $(TEST_CXXFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)mkdir -p $(@D); $(CXX) $(TEST_CXXFLAGS) $(MORE_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(LIB): $(LIB_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@; ar rcs $@ $^
+
+$(IMAGING): $(IMAGING_SRC:src/%.cc=$(B)/%.o)
+	$(call say,AR,$@)
+	$(Q)rm -f $@; ar rcs $@ $^
+
+$(B)/cloakroom-image: $(B)/cmd/cloakroom_image.o $(IMAGING) $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(VIPS_LIBS)
 
 $(B)/cloakroom-fcgi: $(WORKER_SRC:src/%.cc=$(B)/%.o) $(LIB)
 	$(call say,LINK,$@)
@@ -75,9 +90,10 @@ $(B)/cloakroom: $(TOOL_SRC:src/%.cc=$(B)/%.o) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIB)
+# libvips is linked to those that use it (--as-needed).
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(IMAGING) $(LIB)
 	$(call say,LINK,$@)
-	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(VIPS_LIBS) -lcmocka
 
 # What it tests lies in the tool, not in the library. The objects come before the library, which they need.
 $(B)/tests/unit/nginx_include_test: $(B)/tests/unit/nginx_include_test.o $(B)/cmd/nginx_include.o $(B)/cmd/wiring.o $(LIB)
@@ -114,7 +130,7 @@ install: all
 	if [ -n "$(wildcard nginx/html/*)" ]; then cp -r --no-preserve=mode,ownership nginx/html $(SHARE)/nginx; fi
 	install -m 644 systemd/example.env $(SHARE)
 	install -m 644 systemd/*.service systemd/*.socket $(UNITS)
-	sed -i 's|=/usr/bin/|=$(PREFIX)/bin/|; s|file:/usr/|file:$(PREFIX)/|' $(UNITS)/cloakroom*@.service $(UNITS)/cloakroom@.socket
+	sed -i 's|=/usr/bin/|=$(PREFIX)/bin/|; s|file:/usr/|file:$(PREFIX)/|' $(UNITS)/cloakroom*@.service $(UNITS)/cloakroom*@.socket
 	install -m 644 systemd/sysusers.conf $(PLACE)/lib/sysusers.d/cloakroom.conf
 	install -m 644 systemd/tmpfiles.conf $(PLACE)/lib/tmpfiles.d/cloakroom.conf
 	install -m 644 README.md CHANGELOG.md LICENSE $(DOC)
@@ -131,11 +147,11 @@ run: deps
 	$(Q)exec systemd/foreground.sh $(B)/stage
 
 RUN_PACKAGES := g++ make pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev libjansson-dev libssl-dev libfmt-dev libcli11-dev \
-  libsystemd-dev libpugixml-dev libmagic-dev libutf8proc-dev libseccomp-dev libexpected-dev nginx postgresql curl ca-certificates util-linux
+  libsystemd-dev libpugixml-dev libmagic-dev libutf8proc-dev libseccomp-dev libexpected-dev libvips-dev nginx postgresql curl ca-certificates util-linux
 CHECK_PACKAGES := libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw swift-proxy \
   swift-account swift-container swift-object memcached clamav-daemon systemd procps wrk strace \
   chromium chromium-driver python3-selenium \
-  python3 python3-pytest python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
+  python3 python3-pil python3-pytest python3-pytest-xdist python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
 BENCH_PACKAGES := awscli
 deps:
 	$(Q)tests/install-packages $(RUN_PACKAGES)
@@ -148,21 +164,21 @@ check:
 tests: $(UNIT_TESTS) $(CONTRACT_TESTS) $(ORACLE)
 unit: $(UNIT_TESTS) $(ORACLE)
 	@tests/run-tap $(UNIT_TESTS) $(AGAINST_ORACLE)
-contract: $(CONTRACT_TESTS)
+contract: $(CONTRACT_TESTS) $(B)/cloakroom-image
 	@tests/with-servers tests/run-tap $^ $(ON_SWIFT)
-unit-and-contract: $(UNIT_TESTS) $(CONTRACT_TESTS) $(ORACLE)
+unit-and-contract: $(UNIT_TESTS) $(CONTRACT_TESTS) $(ORACLE) $(B)/cloakroom-image
 	@tests/with-servers tests/run-tap $(UNIT_TESTS) $(CONTRACT_TESTS) $(AGAINST_ORACLE) $(ON_SWIFT)
 asan:
 	@$(MAKE) VARIANT=asan unit-and-contract
 system: stage
-	@tests/run-pytest tests/system -q
+	@tests/run-system
 soak: export SOAK = 1
 soak: system
 	@$(MAKE) bench
-$(B)/bench/presign: tests/bench/presign.cc $(LIB)
+$(B)/bench/%: tests/bench/%.cc $(LIB)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D); $(CXX) $(ALL_CXXFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
-bench: check-deps stage $(B)/bench/presign
+bench: check-deps stage $(B)/bench/presign $(B)/bench/s3_put
 	$(Q)tests/install-packages $(BENCH_PACKAGES)
 	$(Q)tests/bench/run
 
@@ -173,8 +189,8 @@ run-fuzzers: $(FUZZERS)
 	@tests/run-tap 'tests/run-fuzz $(FUZZ_SECONDS) $^'
 
 LINT_FLAGS = $(filter-out -Werror -O2 -g1 $(HARDEN),$(ALL_CXXFLAGS))
-TIDY = tests/lint/each tidy tests/lint/tidy $(LINT_FLAGS) -- $(wildcard src/*/*.cc)
-HEADERS = tests/lint/each header tests/lint/header $(LINT_FLAGS) -- $(wildcard src/*/*.h)
+TIDY = tests/lint/each tidy tests/lint/tidy $(LINT_FLAGS) $(VIPS_CFLAGS) -- $(wildcard src/*/*.cc)
+HEADERS = tests/lint/each header tests/lint/header $(LINT_FLAGS) $(VIPS_CFLAGS) -- $(wildcard src/*/*.h)
 lint: $(B)/cloakroom
 	@tests/run-tap 'tests/lint/rules --self-test' tests/lint/rules tests/lint/format 'tests/lint/docs $<' '$(TIDY)'
 check-headers:

@@ -83,7 +83,15 @@ fi
 "${as[@]}" "$app/bin/cloakroom-fcgi" --check-config > /dev/null
 "${as[@]}" "$app/bin/cloakroom" migrate > /dev/null
 
-# 3. The workers, on a socket of ours, and the job runner
+# 3. The maker of pictures, which gets no secret; the workers, on a socket of ours; the job runner
+if [ -z "${IMAGE_SOCKET:-}" ]; then
+  export IMAGE_SOCKET=$run/worker/image.sock
+  image_settings=()
+  for name in IMAGE_WORKERS IMAGE_MAX_PIXELS IMAGE_MEMORY IMAGE_TIMEOUT SANDBOX LOG_LEVEL; do
+    [ -z "${!name:-}" ] || image_settings+=("$name=${!name}")
+  done
+  "${as[@]}" env -i "${image_settings[@]}" "$app/bin/cloakroom-image" --socket "$IMAGE_SOCKET" 2>> "$var/log/image.log" 9>&- & pids+=($!)
+fi
 own 700 "$UPLOAD_STORAGE_PATH"
 : > "$var/log/worker.log"; : > "$var/log/jobs.log"
 "${as[@]}" "$app/bin/cloakroom-fcgi" --socket "$FASTCGI_SOCKET" 2>> "$var/log/worker.log" 9>&- & pids+=($!)

@@ -14,6 +14,7 @@
 #include "base/aws_host.h"
 #include "base/config_access.h"
 #include "base/config_credentials.h"
+#include "base/config_images.h"
 #include "base/config_limits.h"
 #include "base/config_public.h"
 #include "base/config_reader.h"
@@ -297,6 +298,7 @@ Result<Config> read_config(const EnvLookup& env) {
   for (const SettingProblem& found : public_problems(c)) in.problem(found.name, found.what);
   read_identity(in, c);
   read_scan(in, c);
+  c.images = read_images(in);
   read_variants(in, c);
   c.limits = read_limits(in);
   c.route_prefix = in.text("ROUTE_PREFIX");

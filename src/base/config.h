@@ -68,6 +68,14 @@ struct VariantSetting {
   std::uint32_t max_width = 0, max_height = 0;  // pixels
 };
 
+// Of the worker, which asks, and of cloakroom-image, which answers.
+struct ImagesConfig {
+  std::string socket;         // path; empty = no pictures are made
+  std::uint32_t workers = 0;  // pictures made at once; 0 = as many as there are processors
+  std::uint64_t max_pixels = 0, memory_bytes = 0;
+  std::chrono::seconds timeout{};
+};
+
 struct Config {
   std::string instance;
   std::string database_url, database_schema;
@@ -101,6 +109,7 @@ struct Config {
   std::uint64_t clamd_max_bytes = 0;
   bool clamd_fail_open = false;
   std::uint64_t rescan_bytes_per_second = 0;  // 0 = no rescans
+  ImagesConfig images;
   std::vector<VariantSetting> variants;
   std::vector<std::string> variant_formats;  // avif | webp, the best first
   LimitsConfig limits;

@@ -63,4 +63,14 @@ inline constexpr std::uint32_t kVariantSide = 8192;           // pixels of a sid
 inline constexpr std::size_t kScannerReplyBytes = 1024;     // one answer of clamd; a longer one is none of its own
 inline constexpr std::size_t kScannerSignatureBytes = 128;  // name of a signature, in the log
 
+// Pictures
+inline constexpr std::size_t kPlaceholderBytes = 400;            // of the data URI; it stands in each JSON
+inline constexpr std::size_t kImageMessageBytes = 4096;          // a request to the picture maker, or its answer
+inline constexpr std::uint64_t kImageInputBytes = 256ULL << 20;  // of a file that is mapped to be decoded
+inline constexpr std::uint64_t kImageOutputBytes = 64ULL << 20;  // of a picture that was made
+inline constexpr std::uint32_t kImageSide = 65535;               // of an original; JPEG has no longer one
+inline constexpr std::uint32_t kRenderedSide = 16383;            // of a picture that is made; WebP has no longer one
+inline constexpr std::uint32_t kImageFrames = 100;               // kept of a moving picture; more take seconds
+inline constexpr std::uint32_t kImageFramesCounted = 1U << 20;   // or pages, of an original
+
 }  // namespace cloakroom::limits

@@ -43,6 +43,12 @@ void append_quoted(std::string& line, std::string_view value) {
 
 }  // namespace
 
+Level level_named(std::string_view word) {
+  if (word == "error") return Level::kError;
+  if (word == "warning") return Level::kWarning;
+  return word == "debug" ? Level::kDebug : Level::kInfo;
+}
+
 void set_log_level(Level most_verbose) {
   g_most_verbose = most_verbose;
 }

@@ -32,6 +32,7 @@ struct Field {
 
 void log(Level level, std::string_view event, std::initializer_list<Field> fields);
 void set_log_level(Level most_verbose);
+Level level_named(std::string_view word);  // error, warning or debug; info is all else
 
 // The record itself, without the write; for tests.
 std::string format_record(Level level, std::string_view event, std::initializer_list<Field> fields);

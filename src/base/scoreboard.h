@@ -16,14 +16,14 @@
 
 namespace cloakroom {
 
-// Whether a store is worth asking: storage/breaker.h has the rules.
+// Whether a server is worth asking: base/breaker.h has the rules.
 struct BreakerBoard {
   std::atomic<std::uint32_t> failures{0};   // in a row
   std::atomic<std::uint32_t> openings{0};   // since the last call that worked: they lengthen the pause
   std::atomic<std::int64_t> open_until{0};  // 0: closed
 };
 
-// Who is inside a call to a store: storage/bulkhead.h has the rules.
+// Who is inside a call to a server: base/bulkhead.h has the rules.
 struct CallBoard {
   static constexpr std::size_t kMostCalls = 256;  // WORKERS has the same maximum
 
@@ -37,7 +37,17 @@ struct CallBoard {
 struct Scoreboard {
   BreakerBoard s3_breaker;
   CallBoard s3_calls;
+  BreakerBoard scanner_breaker;
+  CallBoard scanner_calls;
+  BreakerBoard imager_breaker;
   CallBoard making;  // of pictures
+
+  // The parent saw a child die, perhaps inside a call.
+  void forget(pid_t child) noexcept {
+    s3_calls.forget(child);
+    scanner_calls.forget(child);
+    making.forget(child);
+  }
 };
 
 class SharedScoreboard {

@@ -171,6 +171,18 @@ constexpr std::array kSettings{
         "RESCAN_RATE", "5M", false, "",
         "When clamd has new signatures `cloakroom jobs` scans the kept files again, at most so many bytes a second. "
         "0: never."},
+    Setting{"IMAGE_SOCKET", "", false, "",
+            "Unix socket of cloakroom-image, which looks at pictures and makes small ones of them. Empty: no pictures. "
+            "See docs/operations.md."},
+    Setting{"IMAGE_WORKERS", "0", false, "",
+            "Pictures that cloakroom-image works on at once, 1 to 256. 0: as many as there are processors."},
+    Setting{"IMAGE_MAX_PIXELS", "50000000", false, "",
+            "Pixels of the largest picture that is decoded, all frames of a moving one together. More are refused "
+            "before any is decoded."},
+    Setting{"IMAGE_MEMORY", "1G", false, "",
+            "Address space of a process that decodes, 256M to 64G: one that wants more ends, and its picture with it."},
+    Setting{"IMAGE_TIMEOUT", "10", false, "",
+            "Seconds that one picture may take, 1 to 300; then its process is ended. Workers wait 3 s longer."},
     Setting{
         "VARIANTS", "thumb:250 preview:400x300 large:1600", false, "",
         "Smaller pictures, as `name:WIDTHxHEIGHT` in pixels: the picture fits in that box and is never larger than "
@@ -178,9 +190,9 @@ constexpr std::array kSettings{
         "`none`: none."},
     Setting{
         "VARIANT_FORMATS", "webp", false, "",
-        "What browsers that name it get instead of JPEG or PNG, the best first: `webp`, `avif,webp`, or `none`. An "
-        "AVIF is smaller and takes many times as long to make. The sizes are made in these formats after an upload, "
-        "JPEG and PNG when somebody asks."},
+        "What browsers that name it get instead of JPEG or PNG, the best first: `webp`, `avif,webp`, or `none`. Each "
+        "size is made in each of these formats after an upload, JPEG and PNG when somebody asks. AVIF is smaller, "
+        "and takes twice as long for a large picture."},
     Setting{
         "RATE_UPLOADS", "120/m", false, "",
         "How many uploads a user may begin: `120/m` is 120 at once and then one every half second, `120/m burst 20` "

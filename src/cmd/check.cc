@@ -47,6 +47,15 @@ void append(Findings& all, Findings more) {
   for (Finding& one : more) all.push_back(std::move(one));
 }
 
+Finding check_imager(ImageClient& imager, const std::string& socket) {
+  const std::string name = "images.answers";
+  if (const Status ready = imager.ready(); !ready) {
+    return {name, Verdict::kFailure, ready.error().detail,
+            "start cloakroom-image (or its socket unit) on '" + socket + "', or leave IMAGE_SOCKET empty"};
+  }
+  return {name, Verdict::kOk, "cloakroom-image answers", ""};
+}
+
 Findings check_all(const Config& config, const Options& options) {
   const SystemClock clock;
   Findings all{{"settings", Verdict::kOk, "the settings are valid", ""}};
@@ -57,6 +66,7 @@ Findings check_all(const Config& config, const Options& options) {
                                        .max_upload_bytes = config.max_upload_bytes,
                                        .fail_open = config.clamd_fail_open}));
   }
+  if (auto imager = make_imager(config)) all.push_back(check_imager(*imager, config.images.socket));
   if (config.s3) {
     const S3CheckOptions wanted{.key_prefix = config.key_prefix,
                                 .origins = config.cors_origins,

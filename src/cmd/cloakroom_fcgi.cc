@@ -17,7 +17,7 @@
 #include <thread>
 
 #include "base/log.h"
-#include "base/sandbox.h"
+#include "cmd/confine.h"
 #include "cmd/prefork.h"
 #include "cmd/waiting_room.h"
 #include "cmd/wiring.h"
@@ -56,16 +56,6 @@ Status listen_on(const std::string& path) {
   if (bound != 0) return errno_error("bind", path, bind_error);
   if (::listen(fd.get(), kBacklog) != 0) return errno_error("listen on", path, errno);
   if (::dup2(fd.get(), STDIN_FILENO) < 0) return errno_error("use descriptor 0 for", path, errno);
-  return Ok{};
-}
-
-// Where SANDBOX is off the process keeps what it was started with.
-Status confine(const Config& config) {
-  if (!config.sandbox) return Ok{};
-  const std::vector<std::string> writable{config.storage_path, config.body_temp_path};
-  TRY_ASSIGN(const bool folders, enter_sandbox(writable));
-  log(folders ? Level::kDebug : Level::kInfo, "sandbox.entered",
-      {{"folders", folders ? "restricted" : "not restricted: no Landlock"}});
   return Ok{};
 }
 
@@ -210,11 +200,7 @@ int run_fastcgi(const Config& config, Sniffer& sniffer, std::vector<std::string>
                                .shutdown_timeout = config.shutdown_timeout,
                                .program = own_path(),
                                .arguments = std::move(arguments),
-                               .child_gone =
-                                   [&](int pid) {
-                                     board->s3_calls.forget(pid);
-                                     board->making.forget(pid);
-                                   },
+                               .child_gone = [&](int pid) { board->forget(pid); },
                                .child = [&] { return child_main(config, sniffer, *board); }};
   return run_prefork(options, old_children());
 }

@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "cmd/commands.h"
+#include "cmd/confine.h"
 #include "cmd/wiring.h"
 #include "db/deletions.h"
 #include "db/jobs.h"
@@ -173,6 +174,10 @@ int run_jobs(bool once) {
   const auto config = settings_or_complain();
   if (!config) return kExitConfig;
   const UniqueFd stop = stop_signals();
+  // Not --once: that is for hands, perhaps root's, and without capabilities root may remove nobody else's files.
+  if (const Status confined = once ? Status(Ok{}) : confine(*config, {config->nginx_cache_path}); !confined) {
+    return complain(confined.error());
+  }
   const SystemClock clock;
   const auto stores = make_stores(*config, clock);
   if (!stores) return complain(stores.error());
@@ -186,7 +191,7 @@ int run_jobs(bool once) {
   RateSweeper rates(database);
   JobHandlers handlers{{"abort_multipart", abort_multipart_handler(stores->s3_direct_guarded.get())}};
   PgVariants variant_rows(database);
-  const auto imager = make_imager(*config);
+  auto imager = make_imager(*config);
   std::optional<Variants> variants;
   if (imager) variants.emplace(make_variants(*config, *stores, rows, variant_rows, *imager, clock));
   handlers.emplace("make_variants", make_variants_handler(variants ? &*variants : nullptr));

@@ -108,7 +108,7 @@ int run_rebuild(const Wishes& wishes) {
   const SystemClock clock;
   const auto stores = make_stores(*config, clock);
   if (!stores) return complain(stores.error());
-  const auto imager = make_imager(*config);
+  auto imager = make_imager(*config);
   if (!imager || config->variants.empty()) {
     std::cerr << "there are no pictures here: set IMAGE_SOCKET, and VARIANTS to more than none\n";
     return kExitConfig;

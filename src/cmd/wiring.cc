@@ -9,8 +9,9 @@
 namespace cloakroom {
 namespace {
 
-// A store that takes or gives no byte for so long while all places are taken hangs; stores answer within it.
-constexpr std::chrono::milliseconds kStoreStillFor{2000};
+// A server that takes or gives no byte for so long while all places are taken hangs; those that work answer within it.
+constexpr std::chrono::milliseconds kStillFor{2000};
+constexpr std::chrono::seconds kImagerQueueTime{3};  // for a free helper, before IMAGE_TIMEOUT begins
 // Whoever read a row before its object was moved has opened the old one by then.
 constexpr std::chrono::seconds kMoveLinger{10};
 
@@ -74,9 +75,9 @@ UploadRules checked_upload_rules(const Config& c, std::optional<VirusScan>& scan
   return rules;
 }
 
-std::optional<VirusScan> make_scan(const Config& c, std::optional<Clamd>& scanner) {
-  if (!scanner) return std::nullopt;
-  return VirusScan(*scanner, {c.clamd_max_bytes, c.clamd_fail_open});
+std::optional<VirusScan> make_scan(const Config& c, const ScannerSet& scanner) {
+  if (!scanner.guarded) return std::nullopt;
+  return VirusScan(*scanner.guarded, {c.clamd_max_bytes, c.clamd_fail_open});
 }
 
 DirectRules direct_rules(const Config& c) {
@@ -149,7 +150,7 @@ Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboar
       board = &**set.own_board;
     }
     set.s3_breaker = std::make_unique<Breaker>(board->s3_breaker, BreakerPolicy{}, system_breaker_tools());
-    set.s3_bulkhead = std::make_unique<Bulkhead>(board->s3_calls, most_store_calls(config.workers), kStoreStillFor,
+    set.s3_bulkhead = std::make_unique<Bulkhead>(board->s3_calls, most_calls_at_once(config.workers), kStillFor,
                                                  system_bulkhead_tools());
     S3Options options = s3_options(*config.s3);
     options.on_progress = [bulkhead = set.s3_bulkhead.get()] { bulkhead->moved(); };
@@ -157,7 +158,9 @@ Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboar
     TRY_ASSIGN(set.s3, S3Store::make(options, clock));
     const Retrier retrier(RetryPolicy{}, system_retry_tools(), options.quota);
     set.s3_retrying = std::make_unique<RetryingStore>(*set.s3, retrier);
-    set.s3_guard = std::make_unique<StoreGuard>(*set.s3_retrying, *set.s3_breaker, *set.s3_bulkhead);
+    set.s3_guard = std::make_unique<CallGuard>(
+        GuardedServer{"the store", Errc::kStoreAway, [store = set.s3_retrying.get()] { return store->ready(); }},
+        *set.s3_breaker, *set.s3_bulkhead);
     set.s3_guarded = std::make_unique<GuardedStore>(*set.s3_retrying, *set.s3_guard);
     const bool takes_forms = profile_of(*config.s3).post_policy == Fact::kYes;
     set.s3_direct =
@@ -190,8 +193,47 @@ std::optional<Clamd> make_scanner(const Config& c) {
   return Clamd({.address = c.clamd_socket, .connect_timeout = c.clamd_connect_timeout, .timeout = c.clamd_timeout});
 }
 
-std::unique_ptr<Imager> make_imager(const Config&) {
-  return nullptr;
+ScannerSet make_guarded_scanner(const Config& c, Scoreboard* board) {
+  auto clamd = make_scanner(c);
+  if (!clamd) return {};
+  ScannerSet set;
+  set.clamd = std::make_unique<Clamd>(*std::move(clamd));
+  if (board == nullptr) {
+    set.own_board = std::make_unique<SharedScoreboard>();
+    board = &**set.own_board;
+  }
+  const BreakerPolicy policy{
+      .probe_lease = 3 * c.clamd_connect_timeout, .outage = Errc::kScannerAway, .name = "scanner"};
+  set.breaker = std::make_unique<Breaker>(board->scanner_breaker, policy, system_breaker_tools());
+  set.bulkhead = std::make_unique<Bulkhead>(board->scanner_calls, most_calls_at_once(c.workers), kStillFor,
+                                            system_bulkhead_tools());
+  set.guard = std::make_unique<CallGuard>(
+      GuardedServer{"the virus scanner", Errc::kScannerAway, [clamd = set.clamd.get()] { return clamd->ready(); }},
+      *set.breaker, *set.bulkhead);
+  set.guarded = std::make_unique<GuardedScanner>(*set.clamd, *set.guard);
+  return set;
+}
+
+std::optional<ImageClient> make_imager(const Config& c) {
+  if (c.images.socket.empty()) return std::nullopt;
+  return ImageClient({.socket = c.images.socket, .timeout = c.images.timeout + kImagerQueueTime});
+}
+
+ImagerSet make_guarded_imager(const Config& c, Scoreboard* board) {
+  auto client = make_imager(c);
+  if (!client) return {};
+  ImagerSet set;
+  set.client = std::make_unique<ImageClient>(*std::move(client));
+  if (board == nullptr) {
+    set.own_board = std::make_unique<SharedScoreboard>();
+    board = &**set.own_board;
+  }
+  const BreakerPolicy policy{
+      .probe_lease = c.images.timeout + 2 * kImagerQueueTime, .outage = Errc::kImagerAway, .name = "imager"};
+  set.breaker = std::make_unique<Breaker>(board->imager_breaker, policy, system_breaker_tools());
+  set.guarded = std::make_unique<GuardedImager>(*set.client, *set.breaker,
+                                                [client = set.client.get()] { return client->ready(); });
+  return set;
 }
 
 Variants make_variants(const Config& config, const StoreSet& stores, Rows& rows, VariantRows& variants, Imager& imager,
@@ -241,9 +283,7 @@ Result<Identity> make_identity(const Config& config) {
 }
 
 Level log_level(const Config& config) {
-  if (config.log_level == "error") return Level::kError;
-  if (config.log_level == "warning") return Level::kWarning;
-  return config.log_level == "debug" ? Level::kDebug : Level::kInfo;
+  return level_named(config.log_level);
 }
 
 DatabaseOptions database_options(const Config& config, const char* program) {
@@ -258,11 +298,11 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
       rows_(database_),
       stores_(std::move(stores)),
       identity_(std::move(identity)),
-      scanner_(make_scanner(config)),
+      scanner_(make_guarded_scanner(config, board)),
       scan_(make_scan(config, scanner_)),
-      imager_(make_imager(config)),
-      uploads_(rows_, stores_.for_new_files(config), sniffer, clock, checked_upload_rules(config, scan_, imager_.get()),
-               fallback_of(config, stores_)),
+      imager_(make_guarded_imager(config, board)),
+      uploads_(rows_, stores_.for_new_files(config), sniffer, clock,
+               checked_upload_rules(config, scan_, imager_.guarded.get()), fallback_of(config, stores_)),
       downloads_(stores_.all(), {.delivery = delivery_of(config.delivery),
                                  .presign_expires = config.presign_expires,
                                  .cdn_url = config.cdn_url}),
@@ -281,20 +321,20 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
   if (!config.link_secret.empty() && config.visibility != "public") {
     app_.links = &links_.emplace(LinkTokenKeys{config.link_secret, config.link_secret_previous});
   }
-  if (scanner_) app_.scanner = &*scanner_;
+  app_.scanner = scanner_.guarded.get();
   app_.scanner_needed = !config.clamd_fail_open;
-  if (imager_ && !config.variants.empty()) {
+  if (imager_.guarded && !config.variants.empty()) {
     if (board != nullptr) {
-      making_.emplace(board->making, most_store_calls(config.workers), kStoreStillFor, system_bulkhead_tools());
+      making_.emplace(board->making, most_calls_at_once(config.workers), kStillFor, system_bulkhead_tools());
     }
     variants_.emplace(
-        make_variants(config, stores_, rows_, variant_rows_, *imager_, clock, making_ ? &*making_ : nullptr));
+        make_variants(config, stores_, rows_, variant_rows_, *imager_.guarded, clock, making_ ? &*making_ : nullptr));
     app_.variants = &*variants_;
   }
   if (config.storage != "s3") return;
   direct_uploads_.emplace(
       DirectUploads::Parts{rows_, direct_rows_, *stores_.s3_guarded, *stores_.s3_direct_guarded, sniffer, clock},
-      checked_upload_rules(config, scan_, imager_.get()), direct_rules(config));
+      checked_upload_rules(config, scan_, imager_.guarded.get()), direct_rules(config));
   app_.direct_uploads = &*direct_uploads_;
 }
 

@@ -14,9 +14,12 @@
 #include "db/variants.h"
 #include "domain/download.h"
 #include "domain/move.h"
+#include "media/guarded_imager.h"
+#include "media/image_client.h"
 #include "media/magic.h"
 #include "routes/app.h"
 #include "scan/clamd.h"
+#include "scan/guarded_scanner.h"
 #include "storage/direct_layers.h"
 #include "storage/guarded.h"
 #include "storage/local.h"
@@ -40,7 +43,7 @@ struct StoreSet {
   std::unique_ptr<SharedScoreboard> own_board;  // of a process that shares with nobody
   std::unique_ptr<Breaker> s3_breaker;
   std::unique_ptr<Bulkhead> s3_bulkhead;
-  std::unique_ptr<StoreGuard> s3_guard;
+  std::unique_ptr<CallGuard> s3_guard;
   std::unique_ptr<GuardedStore> s3_guarded;  // what everybody uses
   std::unique_ptr<RetryingDirectStore> s3_direct_retrying;
   std::unique_ptr<GuardedDirectStore> s3_direct_guarded;  // the same
@@ -49,6 +52,21 @@ struct StoreSet {
   BlobStore& for_new_files(const Config& config) const {
     return config.storage == "s3" ? static_cast<BlobStore&>(*s3_guarded) : *local;
   }
+};
+// All null when nothing is scanned.
+struct ScannerSet {
+  std::unique_ptr<Clamd> clamd;
+  std::unique_ptr<SharedScoreboard> own_board;
+  std::unique_ptr<Breaker> breaker;
+  std::unique_ptr<Bulkhead> bulkhead;
+  std::unique_ptr<CallGuard> guard;
+  std::unique_ptr<GuardedScanner> guarded;  // what a worker uses
+};
+struct ImagerSet {
+  std::unique_ptr<ImageClient> client;  // null: there are no pictures
+  std::unique_ptr<SharedScoreboard> own_board;
+  std::unique_ptr<Breaker> breaker;
+  std::unique_ptr<GuardedImager> guarded;  // what everybody uses
 };
 // The row of the table for the store in the settings.
 const S3Profile& profile_of(const S3Config& s3);
@@ -62,8 +80,10 @@ Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const
 std::string kept_prefix_of(const Config& config);
 // nullopt: nothing is scanned.
 std::optional<Clamd> make_scanner(const Config& config);
-// Null: there are no pictures.
-std::unique_ptr<Imager> make_imager(const Config& config);
+ScannerSet make_guarded_scanner(const Config& config, Scoreboard* board);
+// nullopt: there are no pictures.
+std::optional<ImageClient> make_imager(const Config& config);
+ImagerSet make_guarded_imager(const Config& config, Scoreboard* board);
 // `making`: of a worker, whose children must not all make pictures at once; null: no limit.
 Variants make_variants(const Config& config, const StoreSet& stores, Rows& rows, VariantRows& variants, Imager& imager,
                        const Clock& clock, Bulkhead* making = nullptr);
@@ -86,9 +106,9 @@ class Service {
   PgRows rows_;
   StoreSet stores_;
   Identity identity_;
-  std::optional<Clamd> scanner_;
+  ScannerSet scanner_;
   std::optional<VirusScan> scan_;
-  std::unique_ptr<Imager> imager_;
+  ImagerSet imager_;
   Uploads uploads_;
   Downloads downloads_;
   PgDirectUploads direct_rows_;

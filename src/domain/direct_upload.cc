@@ -301,6 +301,7 @@ Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<cons
   a.store = p_.store.kind();
   const ObjectKey key = make_key(uploads_.keys, a.id, a.filename);
   a.key = key.str();
+  if (uploads_.scan != nullptr) TRY(uploads_.scan->ready());  // before the store copies for nothing
   TRY_ASSIGN(const std::vector<DeletionTicket> tickets,
              p_.rows.plan_deletions(a.store, std::span(&key, 1), uploads_.orphan_grace));
   const ObjectMeta meta = stored_meta(a, uploads_.object_cache_control, uploads_.stored_headers);

@@ -112,7 +112,8 @@ std::optional<Uuid> quarantined_ticket(std::string_view prefix, std::string_view
   key.remove_prefix(kQuarantine.size());
   if (key.size() != 32 || !std::all_of(key.begin(), key.end(), is_lower_hex)) return std::nullopt;
   std::string dashed(key);
-  for (const std::size_t at : {8, 13, 18, 23}) dashed.insert(at, 1, '-');
+  for (const std::size_t at : {std::size_t{8}, std::size_t{13}, std::size_t{18}, std::size_t{23}})
+    dashed.insert(at, 1, '-');
   const auto id = parse_uuid(dashed);
   return id ? std::optional(*id) : std::nullopt;
 }

@@ -27,6 +27,8 @@ using ByteSource = std::function<Status(ByteSink&)>;
 class Scanner {
  public:
   virtual ~Scanner() = default;
+  // Whether a scan would be tried at all now, without asking: kScannerAway when a breaker would refuse it.
+  virtual Status admits() { return Ok{}; }
   // A cheap question whether scan() would work now.
   virtual Status ready() = 0;
   virtual Result<ScanVerdict> scan(const ByteSource& bytes) = 0;

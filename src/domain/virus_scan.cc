@@ -40,6 +40,12 @@ Status VirusScan::admits(std::string_view filename, std::uint64_t size_bytes) co
   return too_large(filename, size_bytes);
 }
 
+Status VirusScan::ready() {
+  if (rules_.fail_open) return Ok{};
+  TRY(scanner_.admits());
+  return scanner_.ready();
+}
+
 Status VirusScan::pass_or_refuse(const ScanSubject& subject, Error why) const {
   if (!rules_.fail_open || !is_of_the_scanner(why)) return why;
   log(Level::kWarning, "upload.not_scanned",

@@ -40,6 +40,8 @@ class VirusScan {
 
   // Whether a file of this size could pass, without a look at it.
   Status admits(std::string_view filename, std::uint64_t size_bytes) const;
+  // Whether a scan would be worth beginning, for who has work to do before it. Ok, too, where nobody minds.
+  Status ready();
   Status check(const ScanSubject& subject, const ByteSource& bytes);
 
  private:

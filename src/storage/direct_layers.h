@@ -6,9 +6,9 @@
 // Lifetime the inner store and the guard are borrowed. Not for two threads.
 #pragma once
 
+#include "base/call_guard.h"
 #include "domain/direct_ports.h"
 #include "storage/retry.h"
-#include "storage/store_guard.h"
 
 namespace cloakroom {
 
@@ -30,7 +30,7 @@ class RetryingDirectStore final : public DirectStore {
 
 class GuardedDirectStore final : public DirectStore {
  public:
-  GuardedDirectStore(DirectStore& inner, StoreGuard& guard) : inner_(inner), guard_(guard) {}
+  GuardedDirectStore(DirectStore& inner, CallGuard& guard) : inner_(inner), guard_(guard) {}
 
   Result<BrowserRequest> sign_upload(const DirectObject& object, std::chrono::seconds expires) override;
   Result<BrowserRequest> sign_part(const PartsRef& upload, const PartOf& part, std::chrono::seconds expires) override;
@@ -40,7 +40,7 @@ class GuardedDirectStore final : public DirectStore {
 
  private:
   DirectStore& inner_;
-  StoreGuard& guard_;
+  CallGuard& guard_;
 };
 
 }  // namespace cloakroom

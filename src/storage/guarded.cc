@@ -9,7 +9,7 @@ namespace {
 // Bytes that come are a sign of life.
 class LiveSink final : public ByteSink {
  public:
-  LiveSink(ByteSink& inner, StoreGuard& guard) : inner_(inner), guard_(guard) {}
+  LiveSink(ByteSink& inner, CallGuard& guard) : inner_(inner), guard_(guard) {}
   Status write(std::span<const std::byte> bytes) override {
     guard_.moved();
     return inner_.write(bytes);
@@ -17,7 +17,7 @@ class LiveSink final : public ByteSink {
 
  private:
   ByteSink& inner_;
-  StoreGuard& guard_;
+  CallGuard& guard_;
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // guarded.h — a BlobStore that refuses at once what a breaker or a bulkhead says would only wait.
 //
-// Order    and errors as StoreGuard: outside of RetryingStore.
+// Order    and errors as CallGuard: outside of RetryingStore.
 // ready()  is asked whatever the breaker says, and its answer counts: readyz brings the store back. When all places are
 //          taken and bytes move the store evidently works; when nothing moves it does not, unless a call is silent by
 //          nature: then the store is asked without a place.
@@ -8,14 +8,14 @@
 // Lifetime store and guard are borrowed.
 #pragma once
 
+#include "base/call_guard.h"
 #include "domain/ports.h"
-#include "storage/store_guard.h"
 
 namespace cloakroom {
 
 class GuardedStore final : public BlobStore {
  public:
-  GuardedStore(BlobStore& inner, StoreGuard& guard) : inner_(inner), guard_(guard) {}
+  GuardedStore(BlobStore& inner, CallGuard& guard) : inner_(inner), guard_(guard) {}
 
   StoreKind kind() const override { return inner_.kind(); }
   Status prepare() override { return inner_.prepare(); }
@@ -30,7 +30,7 @@ class GuardedStore final : public BlobStore {
 
  private:
   BlobStore& inner_;
-  StoreGuard& guard_;
+  CallGuard& guard_;
 };
 
 }  // namespace cloakroom

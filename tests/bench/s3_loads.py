@@ -108,6 +108,14 @@ class S3Loads:
         return self.huge_rate(lambda: send_file(self.proxy.port, "PUT", f"/api/upload/huge-{number}.bin",
                                                 [self.bench.bearer], self.huge))
 
+    def huge_client(self, number):
+        """The store's client alone: what boto3 and the aws command do."""
+        os.sync()
+        done = subprocess.run([REPOSITORY / "build/release/bench/s3_put", self.huge, f"client-huge-{number}"], check=True,
+                              capture_output=True, text=True, timeout=180,
+                              env={name: value for name, value in self.proxy.env.items() if name.startswith("S3_")})
+        return {"rate": HUGE_BYTES / 1e6 / float(done.stdout)}
+
     def boto_file(self, path, key):
         self.client.upload_file(str(path), self.bucket, key, Config=TransferConfig())
 
@@ -152,6 +160,7 @@ class S3Loads:
             Load("boto3 20 kB", lambda _: self.one_by_one(lambda i: self.boto_file(small, f"boto-{i}"))),
             Load("aws s3 cp 20 kB", self.aws_small),
             Load("S3 upload 500 MB", self.huge_put, "boto3 500 MB", 1.0, ["aws s3 cp 500 MB"], unit="MB/s"),
+            Load("S3 client 500 MB", self.huge_client, "boto3 500 MB", 1.0, ["aws s3 cp 500 MB"], unit="MB/s"),
             Load("boto3 500 MB", self.huge_boto, unit="MB/s"),
             Load("aws s3 cp 500 MB", self.huge_aws, unit="MB/s"),
         ]

@@ -1,6 +1,6 @@
 """The system tests: real nginx, real PostgreSQL, real S3 (Ceph), and the workers as they are installed.
 
-    make system                                        everything
+    make system                                        everything, two files at a time where nothing measures time
     /usr/bin/python3 -m pytest tests/system            the same, on what `make stage` has built
     … -m "not run"                                     without the tests of `make run` itself
     … -k "not s3"                                      does not start Ceph
@@ -38,6 +38,7 @@ SOAK = bool(os.environ.get("SOAK"))
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: measures time, and wants the machine for itself")
     config.addinivalue_line("markers", "run: runs `make run` from a copy of the project")
     os.environ["NO_PROXY"] = "*"
     # A run that is ended by a supervisor, too, must stop what it started: Ceph and PostgreSQL are daemons.

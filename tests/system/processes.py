@@ -1,5 +1,7 @@
 """processes.py — starts, watches and ends the processes of a test run; only ever its own."""
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -24,10 +26,22 @@ def own(path):
     return Path(path)
 
 
+# Below the ports that the kernel gives to clients: none of them can take one between our look and the server's bind.
+# Runs side by side (xdist) have a share each.
+_SHARE = 22000 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_FIRST = 10000 + _SHARE * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = itertools.cycle(random.sample(range(_FIRST, _FIRST + _SHARE), _SHARE))
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    while True:
+        port = next(_ports)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def wait_until(true, seconds=10.0, what=None, every=0.02):

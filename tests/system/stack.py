@@ -13,6 +13,7 @@ from urllib.parse import quote
 import jwt
 
 import http_client
+from imager import Imager
 from processes import ROOT, USER, Process, as_user, children, free_port, own, wait_until
 from servers import connect
 
@@ -67,10 +68,11 @@ def token(user="alice", key=SECRET, algorithm="HS256", ttl=3600, **claims):
 class Stack:
     """`settings` go to every program. `like`: another stack, whose rows, files and bucket this one shares.
     `server`, `http`: more lines for nginx. `app`: an installed tree (bin/, share/cloakroom/). `hosts`: names that nginx
-    finds on this machine, for it does not resolve what is below localhost by itself, as libcurl does."""
+    finds on this machine, for it does not resolve what is below localhost by itself, as libcurl does. `images`: with a
+    cloakroom-image of its own."""
 
     def __init__(self, app, folder, database, settings=None, like=None, server="", http="", jobs=True,
-                 hosts=()):
+                 hosts=(), images=False):
         self.app, self.dir, self.like, self.with_jobs = Path(app), Path(folder), like, jobs
         self.database = like.database if like else database
         self.port = free_port()
@@ -89,9 +91,12 @@ class Stack:
         }
         if like:
             self.settings.update({k: v for k, v in like.settings.items() if k.startswith(("S3_", "STORAGE", "MAX_"))})
+        if images:
+            self.settings["IMAGE_SOCKET"] = str(self.dir / "images/image.sock")
         self.settings.update(settings or {})
         self.settings = {k: str(v) for k, v in self.settings.items() if v is not None}
-        self.worker = self.jobs = self.nginx = None
+        self.worker = self.jobs = self.nginx = self.images = None
+        self.with_images = images
         self.times_asked = 0
 
     # --- life -------------------------------------------------------------------------------------------------------
@@ -113,6 +118,8 @@ class Stack:
         own_files = Path(self.settings["UPLOAD_STORAGE_PATH"])
         own_files.mkdir(exist_ok=True)
         own(own_files)
+        if self.with_images:
+            self.start_images()
         self.start_worker()
         if self.with_jobs and not self.like:
             self.start_jobs()
@@ -137,6 +144,16 @@ class Stack:
         wait_until(lambda: len(self.worker_children()) >= workers or not self.worker.running(), 10, "the worker starts")
         if not self.worker.running():
             raise RuntimeError(f"the worker did not start: {self.worker.text()[-2000:]}")
+
+    def start_images(self):
+        folder = self.dir / "images"
+        folder.mkdir(exist_ok=True)
+        own(folder)
+        self.images = Imager(self.app, folder)
+
+    def stop_images(self):
+        self.images.process.stop(signal.SIGTERM)
+        self.images = None
 
     def start_jobs(self):
         self.jobs = Process([self.app / "bin/cloakroom", "jobs"], self.env, self.dir / "log/jobs.log")
@@ -165,6 +182,8 @@ class Stack:
         for process, how in ((self.nginx, signal.SIGTERM), (self.jobs, signal.SIGTERM), (self.worker, signal.SIGTERM)):
             if process:
                 process.stop(how)
+        if self.images:
+            self.stop_images()
 
     def worker_children(self):
         return children(self.worker.pid)

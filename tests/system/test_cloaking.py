@@ -17,6 +17,8 @@ import http_client
 from links import SECRET, link, shape
 from stack import Stack
 
+pytestmark = pytest.mark.alone
+
 SOAK = bool(os.environ.get("SOAK"))
 ROUNDS = 20000 if SOAK else 1500
 # What counts as no difference, in a round trip through nginx, worker and PostgreSQL of about 400 us. The noise (three standard

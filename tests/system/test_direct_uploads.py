@@ -2,6 +2,7 @@
 import concurrent.futures
 import hashlib
 import json
+import mmap
 import os
 import signal
 import time
@@ -10,7 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from processes import wait_until
+from conftest import SOAK
+from processes import PeakMemory, wait_until
 from stack import MIB
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89"
@@ -300,6 +302,28 @@ def test_a_large_file_goes_in_parts(direct):
     assert direct.get(answer.json()["url"]).body == data
     assert not unfinished(direct)
     direct.assert_whole()
+
+
+@pytest.mark.skipif(not SOAK, reason="moves 15 GiB; the thresholds are lowered in the store's contract test")
+def test_an_object_above_5_gib_is_copied_in_parts(new_stack, world):
+    stack = new_stack(stack={"s3": True}, MAX_UPLOAD_SIZE="6G", WORKERS="1")
+    size = 5 * 1024 * MIB + 11
+    with open(world.dir / "above-5-gib", "w+b") as file:
+        file.write(PNG)
+        file.truncate(size)
+        data = mmap.mmap(file.fileno(), size)
+        ticket = ask(stack, data)
+        parts = send_parts(stack, ticket, data)
+        with PeakMemory(stack.worker_children()) as peak:
+            answer = stack.call("POST", f"/api/direct-uploads/{ticket['id']}/complete", "alice",
+                                {"Content-Type": "application/json"}, json.dumps({"parts": parts}), timeout=900)
+        assert answer.status == 201, str(answer)
+        assert answer.json()["size"] == size and answer.json()["sha256"] == hashlib.sha256(data).hexdigest()
+        assert peak.growth_kib < 16 * 1024
+        ranged = stack.get(answer.json()["url"], headers={"Range": f"bytes={size - 20}-"})
+        assert ranged.status == 206 and ranged.body == bytes(20)
+    stack.assert_whole()
+    stack.stop()
 
 
 def test_parts_that_nobody_completed_are_aborted(direct):

@@ -14,6 +14,8 @@ from http_client import form
 from processes import AS_USER, ROOT, own, wait_until
 from stack import MIB, token
 
+pytestmark = pytest.mark.alone
+
 
 def assert_problem(answer, status, name):
     assert answer.status == status and answer.json()["type"] == f"urn:cloakroom:error:{name}", str(answer)

@@ -61,7 +61,8 @@ def test_a_bad_token_does_not_keep_anybody_from_public_files(cdn):
     (PNG, "Bild ä.png", "image/png", "inline"), (b"words\n", "a.txt", "text/plain", "inline"),
     (HTML, "a.png", "text/html", "attachment"), (SVG, "a.svg", "image/svg+xml", "attachment"),
     (b'<?xml version="1.0"?><a/>', "a.xml", "text/xml", "attachment"),
-    (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", "a.pdf", "application/pdf", "attachment")])
+    (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", "a.pdf", "application/pdf", "attachment")],
+    ids=["png", "text", "html", "svg", "xml", "pdf"])
 def test_the_bucket_itself_sends_the_right_headers(cdn, data, name, kind, how):
     made = cdn.upload(data, name)
     assert made["url"] == made["data_url"] and made["url"].startswith(CDN + "/")

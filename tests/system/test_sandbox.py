@@ -35,6 +35,10 @@ def test_children_have_no_capabilities_and_a_filter(local):
     assert status(local.worker.pid)["NoNewPrivs"] == "1"
 
 
+def test_the_job_runner_is_confined_too(local):
+    assert_confined(local.jobs.pid)
+
+
 def test_children_of_a_roll_and_replaced_ones_have_it_too(new_stack):
     stack = new_stack()
     first = stack.worker_children()

@@ -3,6 +3,7 @@ import hashlib
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,7 @@ def test_while_clamd_is_down_uploads_are_refused_and_downloads_go_on(scanned, cl
         scanned.assert_nothing_kept(before)
     finally:
         clamd.start()
-    assert scanned.put(CLEAN).status == 201
+    wait_until(lambda: scanned.put(CLEAN).status == 201, 10, "clamd is asked again")
     assert scanned.is_ready()
 
 
@@ -153,7 +154,36 @@ def test_a_clamd_that_hangs_is_given_up_in_time(scanned, clamd):
         scanned.assert_nothing_kept(before)
     finally:
         os.kill(clamd.pid(), signal.SIGCONT)
-    assert scanned.put(CLEAN).status == 201
+    wait_until(lambda: scanned.put(CLEAN).status == 201, 10, "clamd is asked again")
+
+
+def test_a_clamd_that_hangs_does_not_hold_every_child(new_stack, clamd):
+    stack = new_stack(CLAMD_SOCKET=clamd.socket, CLAMD_TIMEOUT="12", WORKERS="4")
+    made = stack.upload(CLEAN)
+    before = stack.snapshot()
+    os.kill(clamd.pid(), signal.SIGSTOP)
+    try:
+        def timed(_):
+            begin = time.monotonic()
+            answer = stack.put(CLEAN)
+            return answer.status, time.monotonic() - begin
+        with ThreadPoolExecutor(24) as pool:
+            waiting = pool.map(timed, range(24))
+            time.sleep(7)  # the first has found no place, and asked
+            begin = time.monotonic()
+            assert stack.get(made["url"]).body == CLEAN
+            reading = time.monotonic() - begin
+            outcomes = list(waiting)
+        assert reading < 6, reading  # behind one question at most
+        assert {status for status, _ in outcomes} == {503}
+        held = [seconds for _, seconds in outcomes if seconds > 11.5]
+        # without the guard 24 uploads take four children 12 s each at first
+        assert 1 <= len(held) <= 3, outcomes
+        assert timed(0)[1] < 6  # given up
+        stack.assert_nothing_kept(before)
+    finally:
+        os.kill(clamd.pid(), signal.SIGCONT)
+    wait_until(lambda: stack.put(CLEAN).status == 201, 10, "clamd is asked again")
 
 
 def test_fail_open_keeps_files_unscanned_and_says_so_for_each(new_stack, world):

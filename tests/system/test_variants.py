@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from http_client import call
+from pictures import animated, noise, saved
 from processes import wait_until
 
 CHROMIUM = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
@@ -15,23 +16,10 @@ CHROMIUM = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 
 def picture(width=900, height=600, kind="JPEG", mode="RGB"):
     """The bytes of a picture that no other test has."""
-    image = Image.new(mode, (width, height))
-    step = max(width, height) // 12
-    colour = [random.randrange(256) for _ in range(3)]
-    for x in range(0, width, step):
-        for y in range(0, height, step):
-            colour = [(c + random.randrange(60)) % 256 for c in colour]
-            image.paste(tuple(colour) + ((200,) if mode == "RGBA" else ()), (x, y, x + step, y + step))
-    out = io.BytesIO()
-    image.save(out, kind)
-    return out.getvalue()
-
-
-def moving(frames=5):
-    images = [Image.new("RGB", (320, 200), (i * 50, 255 - i * 50, 90)) for i in range(frames)]
-    out = io.BytesIO()
-    images[0].save(out, "GIF", save_all=True, append_images=images[1:], duration=80, loop=0)
-    return out.getvalue()
+    made = noise(width, height, random.randrange(1 << 30)).convert(mode)
+    if mode == "RGBA":
+        made.putalpha(120)
+    return saved(made, kind)
 
 
 def url_of(made, variant="thumb"):
@@ -123,7 +111,7 @@ def test_a_browser_gets_webp_and_an_old_client_jpeg(pictured):
 def test_transparency_and_motion_are_kept(pictured):
     clear = pictured.upload(picture(500, 500, "PNG", "RGBA"), "clear.png")
     assert "A" in decoded(pictured.get(url_of(clear)), "PNG", 250, 250).getbands()
-    gif = pictured.upload(moving(), "moving.gif")
+    gif = pictured.upload(animated("GIF", size=(320, 200)), "moving.gif")
     assert gif["frames"] == 5
     webp = decoded(pictured.get(url_of(gif), headers={"Accept": CHROMIUM}), "WEBP", 250, 156)
     assert webp.n_frames == 5
@@ -229,6 +217,7 @@ def test_an_imager_that_is_away_fails_no_upload_and_is_caught_up_with(new_stack)
     assert away.status == 503 and away.headers["Retry-After"] == "10" and away.json()["type"].endswith("imager_away")
     assert stack.get(url_of(made), "mallory").status == 404
     stack.start_images()
+    wait_until(lambda: stack.get(url_of(made)).status == 200, 10, "it is asked again")
     decoded(stack.get(url_of(made)), "JPEG", 250, 188)
     later = stack.get("/api/attachments/" + made["id"]).json()
     assert (later["width"], later["height"]) == (800, 600) and later["placeholder"]

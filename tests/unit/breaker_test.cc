@@ -1,5 +1,5 @@
 // breaker_test.cc — when a store is given up, for how long, and how it comes back; nothing sleeps, nothing is random.
-#include "storage/breaker.h"
+#include "base/breaker.h"
 
 #include "base/log.h"
 #include "check.h"
@@ -40,6 +40,19 @@ static void failures_in_a_row_open_it_for_all_children() {
   b.sibling.note(kAway);
   CHECK(b.breaker.admit() == Admission::kRefuse && b.sibling.admit() == Admission::kRefuse);
   CHECK(b.breaker.is_open() && b.sibling.is_open());
+}
+
+static void a_question_without_an_answer_while_nothing_moves_opens_it_at_once() {
+  Bench b;
+  b.breaker.asked(kRefused);
+  CHECK(!b.breaker.is_open());
+  b.breaker.asked(kAway);
+  CHECK(b.breaker.is_open() && b.sibling.is_open());
+  const std::int64_t until = b.board.open_until.load();
+  b.sibling.asked(kAway);  // that asked at the same time
+  CHECK_EQ(b.board.open_until.load(), until);
+  b.sibling.asked(kWorks);
+  CHECK(!b.breaker.is_open());
 }
 
 static void a_success_between_failures_begins_the_count_anew() {
@@ -140,6 +153,7 @@ static void late_failures_of_calls_from_before_do_not_lengthen_the_pause() {
 int main() {
   const CMUnitTest tests[] = {
       CASE(failures_in_a_row_open_it_for_all_children),
+      CASE(a_question_without_an_answer_while_nothing_moves_opens_it_at_once),
       CASE(a_success_between_failures_begins_the_count_anew),
       CASE(an_answer_that_is_a_refusal_neither_opens_nor_closes),
       CASE(after_the_pause_one_child_probes_and_the_others_still_wait),

@@ -28,7 +28,7 @@ struct Bench {
   Breaker breaker{board->s3_breaker, BreakerPolicy{}, {[this] { return now; }, [] { return 1.0; }}};
   Bulkhead bulkhead{
       board->s3_calls, 1, std::chrono::milliseconds(2000), {[this] { return now; }, [this] { now += 100; }}};
-  StoreGuard guard{blobs, breaker, bulkhead};
+  CallGuard guard{{"the store", Errc::kStoreAway, [this] { return blobs.ready(); }}, breaker, bulkhead};
   GuardedStore store{blobs, guard};
   RetryingDirectStore retrying{
       inner,

@@ -229,6 +229,16 @@ static void a_scanner_that_is_away_leaves_the_ticket_as_it_is() {
   CHECK(CHECK_OK(w.complete(id)).attachment.sha256 == sha256("hello"));
 }
 
+static void nothing_is_copied_for_a_scanner_that_is_away() {
+  Direct w;
+  const Uuid id = w.uploaded("hello");
+  w.scanner.failures.fail(1, kAway);
+  CHECK_ERR(w.complete(id), Errc::kScannerAway);
+  CHECK_EQ(count(w.journal, "scanner_ready"), 1u);
+  CHECK_EQ(count(w.journal, "copy"), 0u);
+  CHECK_EQ(count(w.journal, "plan_deletions"), 0u);
+}
+
 static void fail_open_still_hashes_the_whole_direct_upload() {
   for (const bool in_the_middle : {false, true}) {
     Direct w({.max_bytes = 20, .fail_open = true});
@@ -273,6 +283,7 @@ int main() {
       CASE(a_direct_upload_is_read_once_for_scan_type_and_hash),
       CASE(an_infected_direct_upload_is_void_and_both_objects_go),
       CASE(a_scanner_that_is_away_leaves_the_ticket_as_it_is),
+      CASE(nothing_is_copied_for_a_scanner_that_is_away),
       CASE(fail_open_still_hashes_the_whole_direct_upload),
       CASE(a_store_that_fails_during_a_scan_is_the_stores_error),
       CASE(a_ticket_is_not_given_for_what_could_not_be_scanned),

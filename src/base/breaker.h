@@ -1,19 +1,20 @@
-// breaker.h — decides whether a store is worth asking, from what all children of a worker saw of it.
+// breaker.h — decides whether a server is worth asking, from what all children of a worker saw of it.
 //
-// Closed   calls pass. `failures` in a row (retryable kStore: the store is away, not "no") open it.
+// Closed   calls pass. `failures` in a row (retryable and of the code `outage`: it is away, not "no") open it.
 // Open     nobody asks for a pause: base * 2^(n-1), at most cap, at the n-th opening since a call worked; of it a
 // random
 //          half, so that the workers of several hosts do not come back in step.
 // Probe    after the pause one caller, and nobody else for `probe_lease`, asks a cheap question first. Answered, calls
 //          pass again, but the next failure opens it at once; unanswered, the next pause is longer. A probe that dies
 //          costs its lease.
-// Errors   an answer that is a refusal (403, 404) says that the store is there; it neither opens nor closes anything.
+// Errors   an answer that is a refusal (403, 404) says that the server is there; it neither opens nor closes anything.
 // Lifetime the board is borrowed and may be shared with other processes.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 
 #include "base/result.h"
 #include "base/scoreboard.h"
@@ -24,7 +25,9 @@ struct BreakerPolicy {
   std::uint32_t failures = 3;
   std::chrono::milliseconds base{500};
   std::chrono::milliseconds cap{5000};
-  std::chrono::milliseconds probe_lease{6000};  // longer than ready() may take
+  std::chrono::milliseconds probe_lease{6000};  // longer than the cheap question may take
+  Errc outage = Errc::kStore;                   // the code of its errors when it is away
+  std::string_view name = "store";              // of the log's events: store.given_up, store.back
 };
 
 // Injected so that tests neither wait nor guess.
@@ -47,11 +50,14 @@ class Breaker {
 
   // How a call went that was let through; also for readyz, which asks whatever the state.
   void note(const Status& outcome);
+  // How the cheap question went that somebody asked because nothing moved: without an answer it opens at once.
+  void asked(const Status& outcome);
   // How the cheap question of a probe went.
   void probed(const Status& outcome);
 
  private:
   void open();
+  bool is_outage(const Status& outcome) const;
 
   BreakerBoard& board_;
   BreakerPolicy policy_;

@@ -1,5 +1,5 @@
 // breaker.cc — the three states in three atomics.
-#include "storage/breaker.h"
+#include "base/breaker.h"
 
 #include <algorithm>
 #include <optional>
@@ -8,13 +8,9 @@
 #include "base/log.h"
 
 namespace cloakroom {
-namespace {
-
-bool is_outage(const Status& outcome) {
-  return !outcome && outcome.error().code == Errc::kStore && outcome.error().retryable;
+bool Breaker::is_outage(const Status& outcome) const {
+  return !outcome && outcome.error().code == policy_.outage && outcome.error().retryable;
 }
-
-}  // namespace
 
 BreakerTools system_breaker_tools() {
   // Seeded at the first draw: forked children must not draw the same numbers.
@@ -42,7 +38,7 @@ void Breaker::open() {
   const auto longest = std::min<std::chrono::milliseconds>(policy_.cap, policy_.base * (1U << doublings));
   const double pause = static_cast<double>(longest.count()) * (0.5 + tools_.random() / 2);
   board_.open_until.store(tools_.now() + static_cast<std::int64_t>(pause));
-  log(Level::kWarning, "store.given_up", {{"pause_ms", static_cast<std::int64_t>(pause)}});
+  log(Level::kWarning, std::string(policy_.name) + ".given_up", {{"pause_ms", static_cast<std::int64_t>(pause)}});
 }
 
 void Breaker::note(const Status& outcome) {
@@ -50,11 +46,17 @@ void Breaker::note(const Status& outcome) {
     // Looked at first: a write would take the line from the caches of all other children, at every call.
     if (board_.failures.load() != 0) board_.failures.store(0);
     if (board_.open_until.load() != 0) board_.open_until.store(0);
-    if (board_.openings.load() != 0 && board_.openings.exchange(0) != 0) log(Level::kInfo, "store.back", {});
+    if (board_.openings.load() != 0 && board_.openings.exchange(0) != 0)
+      log(Level::kInfo, std::string(policy_.name) + ".back", {});
   } else if (is_outage(outcome)) {
     const bool enough = board_.failures.fetch_add(1) + 1 >= policy_.failures;
     if (enough && board_.open_until.load() == 0) open();
   }
+}
+
+void Breaker::asked(const Status& outcome) {
+  if (!is_outage(outcome)) return note(outcome);
+  if (!is_open()) open();
 }
 
 void Breaker::probed(const Status& outcome) {

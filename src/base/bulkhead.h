@@ -1,10 +1,10 @@
-// bulkhead.h — keeps a store that hangs from holding every child of a worker at once.
+// bulkhead.h — keeps a server that hangs from holding every child of a worker at once.
 //
 // Rule     at most `most` calls at a time, counted over all processes that share the board. Who finds no room waits as
 //          long as the others get on, and is refused once nothing has moved for `patience`: no byte, no call begun or
-//          ended. So a busy store is queued for, and a hanging one costs nobody but those it holds already.
-// Silence  some calls say nothing for minutes and are well: the store copies or puts together (silent()). They hold
-//          their place like others, but while one is inside nothing follows from stillness: who waits asks the store
+//          ended. So a busy one is queued for, and a hanging one costs nobody but those it holds already.
+// Silence  some calls say nothing for minutes and are well: a store copies, a scanner thinks (silent()). They hold
+//          their place like others, but while one is inside nothing follows from stillness: who waits asks the server
 //          itself. When nobody else is inside, so that no place is free for long, one caller more is let in.
 // Crash    the parent takes a dead child's place away (CallBoard::forget).
 // Lifetime the board is borrowed and may be shared with other processes.
@@ -26,8 +26,8 @@ struct BulkheadTools {
 };
 BulkheadTools system_bulkhead_tools();
 
-// How many of `workers` children may be inside the store: a quarter, and at least one, stays free. 1 of 1.
-std::size_t most_store_calls(std::size_t workers);
+// How many of `workers` children may be inside a server: a quarter, and at least one, stays free. 1 of 1.
+std::size_t most_calls_at_once(std::size_t workers);
 
 class Bulkhead {
  public:
@@ -52,7 +52,7 @@ class Bulkhead {
     std::size_t slot_ = 0;
   };
 
-  // Waits as above; empty: refused. `is_alive` asks the store itself, cheaply; only where stillness alone tells
+  // Waits as above; empty: refused. `is_alive` asks the server itself, cheaply; only where stillness alone tells
   // nothing.
   Place enter(const std::function<bool()>& is_alive);
   Place try_enter();  // at once

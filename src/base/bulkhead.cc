@@ -1,5 +1,5 @@
 // bulkhead.cc — places, taken by compare-and-set.
-#include "storage/bulkhead.h"
+#include "base/bulkhead.h"
 
 #include <unistd.h>
 
@@ -12,7 +12,7 @@ BulkheadTools system_bulkhead_tools() {
   return {&monotonic_ms, [] { std::this_thread::sleep_for(std::chrono::milliseconds(2)); }};
 }
 
-std::size_t most_store_calls(std::size_t workers) {
+std::size_t most_calls_at_once(std::size_t workers) {
   const std::size_t free = std::max<std::size_t>(1, workers / 4);
   return std::clamp<std::size_t>(workers > free ? workers - free : 1, 1, CallBoard::kMostCalls - 1);
 }

@@ -1,0 +1,30 @@
+// confine.h — what is left to a process that decodes: its memory, the descriptors it was handed, and the time it has.
+//
+// Source   base/sandbox for privileges and writing; seccomp(2) by libseccomp, landlock(7), setrlimit(2) for the rest.
+// Shape    One way, before the first byte of a stranger is seen. Unlike the worker's filter this one is a list of the
+//          allowed (decision 29): a decoder's calls are few and known. All others answer EPERM: no socket, no
+//          connection, no program, no new process (threads only), nothing opened to be written, no signal to anybody
+//          else, no memory that is executed. Reading is left below /usr and fontconfig's folders, where libraries have
+//          their tables; a store, a home or a setting is out of sight.
+// Errors   kInternal  the kernel or a container's own filter refuses; the process must not go on. A kernel without
+//                     Landlock is no error: reading is then left to permissions.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "base/result.h"
+
+namespace cloakroom {
+
+struct DecoderLimits {
+  std::uint64_t memory_bytes = 0;  // address space
+  std::uint64_t output_bytes = 0;  // of a file it writes
+  std::chrono::seconds cpu{};
+  unsigned descriptors = 0;  // numbers below this alone
+};
+
+Status limit_decoder(const DecoderLimits& limits);
+Status confine_decoder();
+
+}  // namespace cloakroom

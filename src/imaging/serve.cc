@@ -1,0 +1,141 @@
+// serve.cc — receives, maps the file, and lets the operation run.
+#include "imaging/serve.h"
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <vector>
+
+#include "base/file.h"
+#include "base/handle.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "imaging/picture.h"
+#include "imaging/render.h"
+#include "media/image_protocol.h"
+
+namespace cloakroom {
+namespace {
+
+struct Received {
+  std::string text;
+  std::vector<UniqueFd> files;
+};
+
+Result<Received> receive(int connection) {
+  Received all;
+  all.text.resize(limits::kImageMessageBytes);
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> control{};
+  iovec part{all.text.data(), all.text.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  ssize_t got = 0;
+  do {
+    got = ::recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) return errno_error("receive", "a question", errno);
+  for (cmsghdr* h = CMSG_FIRSTHDR(&message); h != nullptr; h = CMSG_NXTHDR(&message, h)) {
+    if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
+      all.files.emplace_back(fd);
+    }
+  }
+  if (got == 0) return Error{Errc::kInvalid, "a client went without a question"};
+  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return Error{Errc::kInvalid, "the question is too long"};
+  all.text.resize(static_cast<std::size_t>(got));
+  return all;
+}
+
+// Part of a file as memory, for as long as this lives. Its owner must not shorten it meanwhile: SIGBUS.
+class Mapped {
+ public:
+  static Result<Mapped> map(int fd, std::uint64_t offset, std::uint64_t size) {
+    struct stat info {};
+    if (::fstat(fd, &info) != 0) return errno_error("look at", "the file", errno);
+    const auto whole = static_cast<std::uint64_t>(info.st_size);
+    if (!S_ISREG(info.st_mode) || size == 0 || size > limits::kImageInputBytes || offset > whole ||
+        size > whole - offset) {
+      return Error{Errc::kInvalid, "the file has no such range"};
+    }
+    static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    const std::uint64_t before = offset % page;
+    void* const at = ::mmap(nullptr, size + before, PROT_READ, MAP_PRIVATE, fd, static_cast<off_t>(offset - before));
+    if (at == MAP_FAILED) return errno_error("map", "the file", errno);
+    return Mapped(static_cast<std::byte*>(at), size + before, before);
+  }
+  Mapped(Mapped&& other) noexcept
+      : at_(std::exchange(other.at_, nullptr)), size_(other.size_), before_(other.before_) {}
+  Mapped(const Mapped&) = delete;
+  Mapped& operator=(const Mapped&) = delete;
+  Mapped& operator=(Mapped&&) = delete;
+  ~Mapped() {
+    if (at_ != nullptr) ::munmap(at_, size_);
+  }
+
+  std::span<const std::byte> bytes() const { return {at_ + before_, size_ - before_}; }
+
+ private:
+  Mapped(std::byte* at, std::size_t size, std::size_t before) : at_(at), size_(size), before_(before) {}
+
+  std::byte* at_;
+  std::size_t size_, before_;
+};
+
+Result<std::string> probe(const Picture& picture) {
+  ImageFacts facts{.width = picture.width,
+                   .height = picture.height,
+                   .frames = picture.frames,
+                   .duration_ms = picture.duration_ms,
+                   .has_alpha = picture.has_alpha};
+  TRY_ASSIGN(facts.placeholder, placeholder_of(picture));
+  return probe_answer(facts);
+}
+
+Result<std::string> render(const Picture& picture, const Rendering& wanted, int fd) {
+  TRY_ASSIGN(const RenderedFacts facts, render_picture(picture, wanted, fd));
+  return render_answer(facts);
+}
+
+Result<std::string> operate(const ImageQuestion& q, const Received& from, std::uint64_t max_pixels) {
+  TRY_ASSIGN(const Mapped file, Mapped::map(from.files[0].get(), q.offset, q.size));
+  TRY_ASSIGN(const Picture picture, open_picture(file.bytes(), q.mime_type, max_pixels));
+  if (q.operation == ImageQuestion::Operation::kProbe) return probe(picture);
+  return render(picture, q.wanted, from.files[1].get());
+}
+
+}  // namespace
+
+Status serve_question(int connection, std::uint64_t max_pixels) {
+  const auto begin = std::chrono::steady_clock::now();
+  TRY_ASSIGN(const Received received, receive(connection));
+  TRY_ASSIGN(const ImageQuestion question, parse_image_question(received.text));
+  const bool renders = question.operation == ImageQuestion::Operation::kRender;
+  if (received.files.size() != (renders ? 2U : 1U)) return Error{Errc::kInvalid, "the question lacks its files"};
+  const auto done = operate(question, received, max_pixels);
+  const std::string answer = done ? *done : error_answer(done.error());
+  if (::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) {
+    return errno_error("answer", "a question", errno);
+  }
+  const auto ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin).count();
+  log(Level::kInfo, "image.done",
+      {{"op", renders ? "render" : "probe"},
+       {"type", question.mime_type},
+       {"ms", ms},
+       {"detail", done ? std::string() : done.error().detail}});
+  return Ok{};
+}
+
+}  // namespace cloakroom

@@ -1,0 +1,15 @@
+// serve.h — one question answered: received with its descriptors, decoded, answered. What follows is the process's end.
+//
+// Log      image.done: op, type, ms, and what was wrong, if anything
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+
+namespace cloakroom {
+
+// `connection`: accepted, borrowed. Errors: kInvalid  no question of a client of ours; nothing was answered.
+Status serve_question(int connection, std::uint64_t max_pixels);
+
+}  // namespace cloakroom

@@ -1,0 +1,341 @@
+"""test_images.py — cloakroom-image over a corpus: what each file looks like small, or that it is refused and costs one helper."""
+import os
+import re
+import signal
+import subprocess
+import time
+from io import BytesIO
+
+import pytest
+from PIL import Image, ImageChops, ImageSequence, ImageStat
+
+import pictures
+from imager import Imager
+from pictures import quadrants, saved
+from processes import wait_until
+
+TOLERANCE = 12  # of 255, mean over a channel: lossy formats and two different resamplers
+BOMB_SECONDS = 2
+
+
+@pytest.fixture(scope="module")
+def imager(world):
+    one = Imager(world.app, world.folder("images"))
+    yield one
+    assert one.stop() == 0
+
+
+def difference(a, b):
+    """The largest mean difference of a channel."""
+    assert a.size == b.size, (a.size, b.size)
+    return max(ImageStat.Stat(ImageChops.difference(a.convert("RGB"), b.convert("RGB"))).mean)
+
+
+def colour(answer):
+    return answer.picture().convert("RGB").resize((1, 1), Image.BOX).getpixel((0, 0))
+
+
+def near(a, b, tolerance=TOLERANCE):
+    return all(abs(x - y) <= tolerance for x, y in zip(a, b))
+
+
+def refused(answer):
+    assert answer.error == "undecodable" or answer.died, answer
+    assert answer.bytes == b"" or answer.error, answer
+
+
+@pytest.fixture(scope="module")
+def originals(imager):
+    """type -> the quadrants, 64x48, in that type."""
+    found = {f"image/{name}": saved(quadrants(), name.upper(), **how) for name, how in (
+        ("jpeg", {"quality": 95}), ("png", {}), ("gif", {}), ("webp", {"lossless": True}), ("tiff", {}))}
+    found["image/avif"] = imager.render(found["image/png"], "image/png", "avif").bytes
+    return found
+
+
+KINDS = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/tiff", "image/avif"]
+
+
+# --- what good files give ---------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_known_and_becomes_every_format(imager, originals, kind):
+    facts = imager.probe(originals[kind], kind).facts
+    assert (facts["width"], facts["height"], facts["frames"], facts["duration_ms"]) == (64, 48, 1, 0), facts
+    assert facts["placeholder"].startswith("data:image/webp;base64,UklGR") and len(facts["placeholder"]) <= 400
+    for format in ("jpeg", "png", "webp", "gif", "avif"):
+        small = imager.render(originals[kind], kind, format, width=32)
+        assert small.size == (32, 24) and small.facts["format"] == format, small
+        if format == "avif":
+            assert small.bytes[4:12] == b"ftypavif"
+            small = imager.render(small.bytes, "image/avif", "png")
+        else:
+            assert small.picture().format == format.upper()
+        assert difference(small.picture(), quadrants(32, 24)) < TOLERANCE, format
+
+
+def test_a_placeholder_is_a_small_picture_of_the_picture(imager, originals):
+    import base64
+    uri = imager.probe(originals["image/png"], "image/png").facts["placeholder"]
+    small = Image.open(BytesIO(base64.b64decode(uri.split(",")[1])))
+    assert small.format == "WEBP" and small.size == (16, 12)
+    assert difference(small, quadrants(16, 12)) < 40
+    assert len(imager.probe(saved(pictures.noise(800, 800), "PNG"), "image/png").facts["placeholder"]) in range(50, 401)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied(imager, orientation):
+    data, shown = pictures.turned(orientation)
+    assert imager.probe(data, "image/jpeg").size == shown.size
+    for format in ("png", "jpeg", "webp"):
+        whole = imager.render(data, "image/jpeg", format)
+        assert difference(whole.picture(), shown) < 6, format
+        assert not whole.picture().getexif().get(0x0112)
+    small = imager.render(data, "image/jpeg", "png", width=24, height=24)
+    assert max(small.size) == 24 and difference(small.picture(), quadrants_like(shown, small.size)) < TOLERANCE
+
+
+def quadrants_like(picture, size):
+    return picture.resize(size, Image.BOX)
+
+
+def test_colours_are_those_of_srgb(imager):
+    cmyk = saved(Image.new("CMYK", (64, 48), (0, 255, 255, 0)), "JPEG", quality=95)
+    assert near(colour(imager.render(cmyk, "image/jpeg")), (230, 30, 40), 40)
+    assert imager.probe(cmyk, "image/jpeg").facts["has_alpha"] is False
+    deep = imager.render(pictures.png_16_bit(), "image/png")
+    assert deep.picture().mode == "RGB" and near(colour(deep), pictures.RED, 2)
+    grey = imager.render(saved(Image.new("I;16", (64, 48), 0x8000), "PNG"), "image/png")
+    assert near(colour(grey), (128, 128, 128), 2)
+    odd = saved(Image.new("RGB", (64, 48), (250, 10, 10)), "PNG", icc_profile=pictures.swapped_profile())
+    red, green, _ = colour(imager.render(odd, "image/png"))
+    assert green > 200 > 100 > red, "the profile was not applied"
+    assert difference(imager.render(saved(quadrants(), "JPEG", progressive=True, quality=95), "image/jpeg").picture(), quadrants()) < 6
+    assert near(colour(imager.render(saved(quadrants(mode="L"), "JPEG"), "image/jpeg")), colour_of(quadrants(mode="L")), 4)
+
+
+def colour_of(picture):
+    return picture.convert("RGB").resize((1, 1), Image.BOX).getpixel((0, 0))
+
+
+def test_transparency_is_kept_or_laid_on_white(imager):
+    clear = Image.new("RGBA", (64, 48), (220, 30, 30, 0))
+    clear.paste((20, 40, 210, 255), (0, 0, 32, 48))
+    data = saved(clear, "PNG")
+    assert imager.probe(data, "image/png").facts["has_alpha"] is True
+    for format in ("png", "webp"):
+        picture = imager.render(data, "image/png", format, width=32).picture().convert("RGBA")
+        assert picture.getpixel((28, 12))[3] == 0 and near(picture.getpixel((4, 12)), (20, 40, 210, 255)), format
+    laid = imager.render(data, "image/png", "jpeg", width=32).picture()
+    assert near(laid.getpixel((28, 12)), (255, 255, 255)) and near(laid.getpixel((4, 12)), (20, 40, 210))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+def test_what_moves_keeps_moving_where_it_can(imager, kind):
+    data, mime_type = pictures.animated(kind), f"image/{kind.lower()}"
+    facts = imager.probe(data, mime_type).facts
+    assert (facts["width"], facts["height"], facts["frames"], facts["duration_ms"]) == (40, 30, 5, 600), facts
+    for format in ("webp", "gif"):
+        moving = imager.render(data, mime_type, format, width=20)
+        assert moving.size == (20, 15)
+        assert sum(1 for _ in ImageSequence.Iterator(moving.picture())) == 5, format
+    for format in ("png", "jpeg"):
+        still = imager.render(data, mime_type, format, width=20)
+        assert still.size == (20, 15) and getattr(still.picture(), "n_frames", 1) == 1
+        assert near(colour(still), (0, 0, 0))
+
+
+def test_frames_are_capped(imager):
+    many = imager.render(pictures.animated("GIF", frames=150, size=(16, 16)), "image/gif", "webp", width=8)
+    assert many.picture().n_frames == 100
+    assert imager.probe(pictures.animated("GIF", frames=150, size=(16, 16)), "image/gif").facts["frames"] == 150
+
+
+def test_odd_sizes(imager):
+    dot = saved(Image.new("RGB", (1, 1), pictures.RED), "PNG")
+    line = saved(Image.new("RGB", (20000, 1), pictures.RED), "PNG")
+    assert imager.probe(dot, "image/png").size == (1, 1)
+    assert imager.probe(line, "image/png").size == (20000, 1)
+    for format in ("jpeg", "png", "webp", "avif", "gif"):
+        assert imager.render(dot, "image/png", format, width=250).size == (1, 1), format
+        assert imager.render(line, "image/png", format, width=250).size == (250, 1), format
+    assert imager.render(line, "image/png", "webp").size == (16383, 1)
+
+
+def test_nothing_is_enlarged_and_the_box_holds(imager, originals):
+    data = originals["image/png"]
+    assert imager.render(data, "image/png", width=1000, height=1000).size == (64, 48)
+    assert imager.render(data, "image/png", width=1000, height=24).size == (32, 24)
+    assert imager.render(data, "image/png", height=12).size == (16, 12)
+
+
+def test_no_metadata_survives(imager):
+    data = pictures.with_secrets("52.5200N 13.4050E")
+    assert b"52.5200N" in data
+    for format in ("jpeg", "png", "webp", "avif", "gif"):
+        made = imager.render(data, "image/jpeg", format).bytes
+        assert b"52.5200N" not in made and b"13.4050E" not in made
+        assert b"Exif" not in made and b"EXIF" not in made, format
+
+
+# --- what bad files give ----------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_cut_off_is_refused(imager, kind):
+    whole = {"image/avif": None}.get(kind) or saved(pictures.noise(400, 300), kind[6:].upper() if kind != "image/avif" else "PNG")
+    if kind == "image/avif":
+        whole = imager.render(whole, "image/png", "avif").bytes
+    for part in (len(whole) // 2, 40, 1):
+        for answer in (imager.probe(whole[:part], kind), imager.render(whole[:part], kind, "webp", width=32)):
+            refused(answer)
+
+
+BOMBS = {
+    "png": (pictures.png_bomb, "image/png"), "tiff": (pictures.tiff_bomb, "image/tiff"), "gif": (pictures.gif_bomb, "image/gif"),
+    "jpeg": (lambda: saved(Image.new("L", (64, 64)), "JPEG").replace(b"\x00\x40\x00\x40", b"\xff\xff\xff\xff"), "image/jpeg"),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_costs_one_helper_and_little_time(imager, name):
+    make, kind = BOMBS[name]
+    data = make()
+    for answer in (imager.probe(data, kind), imager.render(data, kind, "webp", width=250)):
+        refused(answer)
+        assert answer.seconds < BOMB_SECONDS
+    assert imager.probe(saved(quadrants(), "PNG"), "image/png").size == (64, 48)
+
+
+def test_hundreds_of_thousands_of_frames_cost_little(imager):
+    data = pictures.gif_of_many_frames()
+    for answer in (imager.probe(data, "image/gif"), imager.render(data, "image/gif", "webp", width=250)):
+        assert answer.seconds < 2 * BOMB_SECONDS, answer
+
+
+def test_the_type_must_be_what_the_decoder_sees(imager, originals):
+    for kind in KINDS:
+        for other in KINDS:
+            if kind != other:
+                refused(imager.probe(originals[kind], other))
+    assert imager.probe(originals["image/png"], "text/html").error == "unsupported"
+    assert imager.probe(originals["image/png"], "image/x-portable-pixmap").error == "unsupported"
+    for data in (b"P6 1 1 255 abc", b"<html>", b"", b"\0" * 1000):
+        for kind in KINDS:
+            refused(imager.probe(data or b" ", kind))
+
+
+def test_polyglots_are_pictures_and_nothing_else(imager, originals):
+    for kind in ("image/jpeg", "image/png", "image/gif"):
+        data = originals[kind] + b"<script>alert(1)</script>PK\x05\x06" + b"\0" * 18
+        made = imager.render(data, kind, "png", width=32)
+        assert made.size == (32, 24) and b"script" not in made.bytes
+
+
+# --- what the processes do --------------------------------------------------------------------------------------------
+
+def test_the_parent_survives_fifty_bombs_in_a_row(imager):
+    data = pictures.gif_bomb()
+    for _ in range(50):
+        refused(imager.probe(data, "image/gif"))
+    for _ in range(50):
+        imager.connect().close()  # no question at all
+    assert imager.process.running()
+    assert imager.probe(saved(quadrants(), "PNG"), "image/png").size == (64, 48)
+
+
+def test_a_killed_helper_takes_its_own_question_along_and_no_other(imager):
+    idle = set(imager.helpers())
+    connection, _ = imager.send(pictures.large_png(), "image/png")
+    wait_until(lambda: any(busy(pid) for pid in imager.helpers()), 10, "a helper decodes")
+    victim = next(pid for pid in imager.helpers() if busy(pid))
+    os.kill(victim, signal.SIGKILL)
+    assert connection.recv(4096) == b""
+    assert imager.probe(saved(quadrants(), "PNG"), "image/png").size == (64, 48)
+    wait_until(lambda: len(imager.helpers()) >= len(idle), 10, "the pool is full again")
+    assert re.search(rf'image\.helper_died pid={victim} signal=9', imager.process.text())
+
+
+def busy(pid):
+    """Whether it has used the processor for longer than the start of a helper takes."""
+    try:
+        fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return int(fields[11]) + int(fields[12]) >= 8
+
+
+def test_a_picture_that_takes_too_long_is_ended(world):
+    imager = Imager(world.app, world.folder("images-slow"), IMAGE_TIMEOUT="1", IMAGE_WORKERS="1")
+    try:
+        connection = imager.connect()  # says nothing: the clock runs from here
+        begin = time.monotonic()
+        assert connection.recv(4096) == b""
+        assert 0.5 < time.monotonic() - begin < 5
+        assert "image.took_too_long" in imager.process.text()
+        assert imager.probe(saved(quadrants(), "PNG"), "image/png").size == (64, 48)
+    finally:
+        assert imager.stop() == 0
+
+
+def test_memory_is_limited(world):
+    imager = Imager(world.app, world.folder("images-small"), IMAGE_MEMORY="256M")
+    try:
+        deep = saved(Image.new("RGB", (7000, 7000)), "TIFF", strip_size=1 << 30)  # 147 MB in one piece
+        refused(imager.render(deep, "image/tiff", "png", width=250))
+        assert imager.probe(saved(quadrants(), "PNG"), "image/png").size == (64, 48)
+    finally:
+        assert imager.stop() == 0
+
+
+def test_sigterm_lets_a_picture_be_finished(world):
+    imager = Imager(world.app, world.folder("images-drain"))
+    connection, _ = imager.send(pictures.large_png(), "image/png")
+    wait_until(lambda: any(busy(pid) for pid in imager.helpers()), 10, "a helper decodes")
+    imager.process.send(signal.SIGTERM)
+    assert b'"width":6000' in connection.recv(4096)
+    assert imager.process.wait() == 0
+
+
+def test_a_socket_of_systemd_is_taken(world):
+    """As descriptor 3, with LISTEN_FDS and LISTEN_PID."""
+    import socket
+    folder = world.folder("images-activated")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(str(folder / "s"))
+    listener.listen(8)
+    script = 'import os, sys; os.dup2(int(sys.argv[2]), 3); os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid())); ' \
+             'os.execv(sys.argv[1], [sys.argv[1]])'
+    log = open(folder / "log", "wb")
+    process = subprocess.Popen(["/usr/bin/python3", "-c", script, str(world.app / "bin/cloakroom-image"), str(listener.fileno())],
+                               pass_fds=[listener.fileno()], stderr=log)
+    try:
+        client = Imager.__new__(Imager)
+        client.socket = str(folder / "s")
+        assert client.probe(saved(quadrants(), "PNG"), "image/png").size == (64, 48)
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_no_other_program_has_a_decoder_in_it(world):
+    for name in ("cloakroom-fcgi", "cloakroom"):
+        linked = subprocess.run(["ldd", world.app / "bin" / name], capture_output=True, text=True, check=True).stdout
+        assert "libcrypto" in linked
+        for library in ("vips", "heif", "jpeg", "webp", "rsvg", "poppler", "glib"):
+            assert library not in linked, (name, library)
+
+
+def test_helpers_are_confined_and_have_nothing_but_their_question(imager):
+    text = {pid: open(f"/proc/{pid}/status").read() for pid in imager.helpers()}
+    assert text
+    for status in text.values():
+        assert re.search(r"^Seccomp:\t2$", status, re.M) and re.search(r"^NoNewPrivs:\t1$", status, re.M)
+        assert re.search(r"^CapEff:\t0+$", status, re.M)
+
+
+def test_check_says_whether_it_answers(world, imager, new_stack):
+    stack = new_stack(IMAGE_SOCKET=imager.socket)
+    assert "images.answers: cloakroom-image answers" in stack.tool("check").stdout
+    stack.settings["IMAGE_SOCKET"] = "/nonexistent/s"
+    done = stack.tool("check", check=False)
+    assert done.returncode == 1 and "failure  images.answers: imager: cannot connect" in done.stdout, done.stdout
