@@ -19,6 +19,7 @@
 #include "base/config_public.h"
 #include "base/config_reader.h"
 #include "base/config_scan.h"
+#include "base/config_variants.h"
 #include "base/encode.h"
 #include "base/file.h"
 
@@ -30,7 +31,7 @@ constexpr std::uint64_t kMostPartBytes = 5ULL << 30;
 constexpr std::uint64_t kLeastPartBytes = 5ULL << 20;  // of a multipart upload
 constexpr std::uint64_t kLongestLink = 31536000;       // a year
 constexpr std::string_view kS3Providers = "aws minio r2 b2 ceph garage seaweedfs spaces wasabi swift other";
-constexpr int kMostPrefixSegments = 8;  // the router splits a path into 12, and the longest pattern has 3
+constexpr int kMostPrefixSegments = 8;  // the router splits a path into 12, and the longest pattern has 4
 
 struct KnownEnding {
   std::string_view ending, type;
@@ -299,6 +300,7 @@ Result<Config> read_config(const EnvLookup& env) {
   read_scan(in, c);
   c.images = read_images(in);
   c.strip_metadata = in.one_of("STRIP_METADATA", "gps all none");
+  read_variants(in, c);
   c.limits = read_limits(in);
   c.route_prefix = in.text("ROUTE_PREFIX");
   while (c.route_prefix.ends_with('/')) c.route_prefix.pop_back();

@@ -66,6 +66,12 @@ struct LimitsConfig {
   std::uint32_t nginx_connections = 0;       // 0: any number
 };
 
+// A box that a smaller picture fits in; 0: this side is free.
+struct VariantSetting {
+  std::string name;
+  std::uint32_t max_width = 0, max_height = 0;  // pixels
+};
+
 // Of the worker, which asks, and of cloakroom-image, which answers.
 struct ImagesConfig {
   std::string socket;         // path; empty = no pictures are made
@@ -108,7 +114,9 @@ struct Config {
   bool clamd_fail_open = false;
   std::uint64_t rescan_bytes_per_second = 0;  // 0 = no rescans
   ImagesConfig images;
-  std::string strip_metadata;                 // gps | all | none
+  std::string strip_metadata;  // gps | all | none
+  std::vector<VariantSetting> variants;
+  std::vector<std::string> variant_formats;  // avif | webp, the best first
   LimitsConfig limits;
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;

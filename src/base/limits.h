@@ -24,6 +24,7 @@ inline constexpr std::size_t kDialogMembers = 10000;  // of one dialog
 inline constexpr std::size_t kSignedParts = 100;      // of a direct upload, signed in one request
 inline constexpr std::size_t kListRows = 200;         // own unlinked uploads in one answer
 inline constexpr std::size_t kRanges = 16;            // in one Range header; nginx has the same (max_ranges)
+inline constexpr std::size_t kWaitingRequests = 128;  // of one child, for what others make; two descriptors each
 
 // Multipart
 inline constexpr std::size_t kBoundaryBytes = 70;      // RFC 2046 section 5.1.1
@@ -51,6 +52,12 @@ inline constexpr std::size_t kS3KeyEntryBytes = 6 * 1024;        // one key in a
 inline constexpr std::size_t kS3RulesBytes = 1024 * 1024;        // CORS or lifecycle of a bucket; AWS allows 1000 rules
 inline constexpr std::size_t kS3DeleteKeys = 1000;               // one DeleteObjects
 inline constexpr std::size_t kCredentialFileBytes = 64 * 1024;   // shared credentials, a web identity's token
+
+// Pictures
+inline constexpr std::uint64_t kFetchedPictureBytes = 256ULL
+                                                      << 20;  // of an original that is fetched from a store for it
+inline constexpr std::size_t kVariantSizes = 16;              // in VARIANTS: each picture is made so often
+inline constexpr std::uint32_t kVariantSide = 8192;           // pixels of a side: a variant is for screens
 
 // Virus scanner
 inline constexpr std::size_t kScannerReplyBytes = 1024;     // one answer of clamd; a longer one is none of its own

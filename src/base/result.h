@@ -34,6 +34,7 @@ enum class Errc {
   kScannerAway,  // the virus scanner is away, and without its word nothing is kept
   kUndecodable,  // no picture can be made of it
   kImagerAway,   // who makes pictures is away
+  kNotYet,       // it is being made; a moment later it is there
   kDiskFull,
   kUnavailable,  // this process has no descriptor or memory left for it now
   kTooMany,      // over a budget; retry_after and policy say more

@@ -39,11 +39,14 @@ struct Scoreboard {
   CallBoard s3_calls;
   BreakerBoard scanner_breaker;
   CallBoard scanner_calls;
+  BreakerBoard imager_breaker;
+  CallBoard making;  // of pictures
 
   // The parent saw a child die, perhaps inside a call.
   void forget(pid_t child) noexcept {
     s3_calls.forget(child);
     scanner_calls.forget(child);
+    making.forget(child);
   }
 };
 

@@ -189,6 +189,16 @@ constexpr std::array kSettings{
     Setting{"IMAGE_TIMEOUT", "10", false, "",
             "Seconds that one picture may take, 1 to 300; then its process is ended. Workers wait 3 s longer."},
     Setting{
+        "VARIANTS", "thumb:250 preview:400x300 large:1600", false, "",
+        "Smaller pictures, as `name:WIDTHxHEIGHT` in pixels: the picture fits in that box and is never larger than "
+        "it was. `thumb:250` leaves the height free, `strip:x80` the width. `thumb`, else the first, is `thumb_url`. "
+        "`none`: none."},
+    Setting{
+        "VARIANT_FORMATS", "webp", false, "",
+        "What browsers that name it get instead of JPEG or PNG, the best first: `webp`, `avif,webp`, or `none`. Each "
+        "size is made in each of these formats after an upload, JPEG and PNG when somebody asks. AVIF is smaller, "
+        "and takes twice as long for a large picture."},
+    Setting{
         "RATE_UPLOADS", "120/m", false, "",
         "How many uploads a user may begin: `120/m` is 120 at once and then one every half second, `120/m burst 20` "
         "20 at once; s, m, h, d; `off`. All nodes count together. The service token is not limited."},

@@ -11,12 +11,15 @@
 #include <csignal>
 #include <cstring>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <sstream>
+#include <thread>
 
 #include "base/log.h"
 #include "cmd/confine.h"
 #include "cmd/prefork.h"
+#include "cmd/waiting_room.h"
 #include "cmd/wiring.h"
 #include "http/cgi.h"
 #include "http/fcgi.h"
@@ -27,6 +30,7 @@ namespace {
 constexpr int kExitUsage = 2;
 constexpr int kExitConfig = 78;  // EX_CONFIG
 constexpr int kBacklog = 4096;   // with libfcgi's usual 5, nginx answers 502 under load
+constexpr int kTurnsAtEnd = 60;  // of a waiting request, before a child ends: 3 s, of SHUTDOWN_TIMEOUT
 
 volatile std::sig_atomic_t g_stop = 0;  // set by the child's only signal handler
 
@@ -90,15 +94,22 @@ int child_main(const Config& config, Sniffer& sniffer, Scoreboard& board) {
           ? 0
           : config.max_requests - (spread == 0 ? 0 : static_cast<std::uint32_t>(::getpid()) % spread);
   std::uint32_t served = 0;
-  FcgiExchange exchange(STDIN_FILENO);
+  auto exchange = std::make_unique<FcgiExchange>(STDIN_FILENO);
+  WaitingRoom room([&](Exchange& one, const Turn& turn) { return (*service)->serve(one, turn); });
   while (g_stop == 0 && (most == 0 || served < most)) {
+    room.look(false);
     epoll_event event{};
-    if (::epoll_pwait(epoll.get(), &event, 1, -1, &none) <= 0) continue;
-    if (!exchange.accept()) continue;
-    (*service)->serve(exchange);
-    exchange.finish();
+    if (::epoll_pwait(epoll.get(), &event, 1, room.sleep_ms(), &none) <= 0) continue;
+    if (!exchange->accept()) continue;
     ++served;
+    if (!room.serve(exchange)) exchange = std::make_unique<FcgiExchange>(STDIN_FILENO);
   }
+  // What waits for others is worth a moment, for they have begun already.
+  for (int turns = 0; turns < kTurnsAtEnd && !room.empty(); ++turns) {
+    std::this_thread::sleep_for(WaitingRoom::kPause);
+    room.look(false);
+  }
+  room.look(true);
   return 0;
 }
 
@@ -114,7 +125,12 @@ int serve_cgi(const Config& config, Sniffer& sniffer) {
     return kExitConfig;
   }
   CgiExchange exchange(environ);
-  (*service)->serve(exchange);
+  const auto begun = WaitingRoom::Clock::now();
+  Turn turn{.is_first = true, .is_last = false, .begun = begun};
+  while ((*service)->serve(exchange, turn) == Served::kLater) {
+    std::this_thread::sleep_for(WaitingRoom::kPause);
+    turn = {.is_first = false, .is_last = WaitingRoom::Clock::now() - begun > WaitingRoom::kLongest, .begun = begun};
+  }
   return 0;
 }
 

@@ -19,6 +19,7 @@
 #include "domain/rescan.h"
 #include "jobs/abort_multipart.h"
 #include "jobs/delete_object.h"
+#include "jobs/make_variants.h"
 #include "jobs/move_object.h"
 #include "jobs/purge_cache.h"
 #include "storage/s3_leftovers.h"
@@ -30,7 +31,8 @@ constexpr std::chrono::hours kLeftOverAge{24};  // no body file is written for a
 constexpr std::chrono::hours kUploadAge{1};  // and no upload to the store takes as long, nor longer than ORPHAN_GRACE
 constexpr std::chrono::minutes kSweepEvery{30};
 constexpr std::chrono::minutes kTicketsEvery{1};
-constexpr std::chrono::seconds kLongestMoveRetry{15};  // the store is back long before a back-off of minutes is over
+constexpr std::chrono::minutes kLongestPictureRetry{5};  // who makes pictures is back long before
+constexpr std::chrono::seconds kLongestMoveRetry{15};    // the store is back long before a back-off of minutes is over
 
 // Readable once SIGTERM or SIGINT came; the signals are blocked, so nothing is interrupted.
 UniqueFd stop_signals() {
@@ -188,6 +190,11 @@ int run_jobs(bool once) {
   TicketSweeper tickets(direct_rows, config->orphan_grace);
   RateSweeper rates(database);
   JobHandlers handlers{{"abort_multipart", abort_multipart_handler(stores->s3_direct_guarded.get())}};
+  PgVariants variant_rows(database);
+  auto imager = make_imager(*config);
+  std::optional<Variants> variants;
+  if (imager) variants.emplace(make_variants(*config, *stores, rows, variant_rows, *imager, clock));
+  handlers.emplace("make_variants", make_variants_handler(variants ? &*variants : nullptr));
   std::optional<Mover> mover;
   if (stores->s3) {
     mover.emplace(make_mover(*config, *stores, rows, clock));
@@ -216,7 +223,7 @@ int run_jobs(bool once) {
   std::function<std::chrono::milliseconds()> housekeeping_in;
   if (rescan) housekeeping_in = [&] { return rescan->until_due(); };
   Runner runner(queue, handlers,
-                {.longest_retry = {{"move_object", kLongestMoveRetry}},
+                {.longest_retry = {{"move_object", kLongestMoveRetry}, {"make_variants", kLongestPictureRetry}},
                  .together = together,
                  .housekeeping = housekeeping,
                  .housekeeping_in = housekeeping_in});

@@ -1,6 +1,8 @@
 // wiring.cc — from settings to objects.
 #include "cmd/wiring.h"
 
+#include <fcntl.h>
+
 #include "routes/attachment_json.h"
 #include "storage/credential_providers.h"
 
@@ -50,6 +52,11 @@ QuotaRules quota_rules(const LimitsConfig& limits) {
           .dialog = {limits.dialog_quota.bytes, limits.dialog_quota.files}};
 }
 
+// As a body that comes without a file (http/body.cc).
+NamelessFile nameless_file(const Config& c) {
+  return [folder = c.body_temp_path] { return open_nameless(folder); };
+}
+
 UploadRules upload_rules(const Config& c) {
   return {.keys = key_rule(c),
           .max_file_bytes = c.max_upload_bytes,
@@ -60,11 +67,14 @@ UploadRules upload_rules(const Config& c) {
           .quotas = quota_rules(c.limits)};
 }
 
-// `scan`, `strip`: null where nothing is scanned, and where pictures are kept as they come.
-UploadRules checked_upload_rules(const Config& c, std::optional<VirusScan>& scan, std::optional<MetadataStrip>& strip) {
+// `scan`, `strip`, `imager`: null where nothing is scanned, pictures are kept as they come, or nobody looks at them.
+UploadRules checked_upload_rules(const Config& c, std::optional<VirusScan>& scan, std::optional<MetadataStrip>& strip,
+                                 Imager* imager) {
   UploadRules rules = upload_rules(c);
   if (scan) rules.scan = &*scan;
   if (strip) rules.strip = &*strip;
+  rules.imager = imager;
+  rules.nameless = nameless_file(c);
   return rules;
 }
 
@@ -224,6 +234,53 @@ std::optional<ImageClient> make_imager(const Config& c) {
   return ImageClient({.socket = c.images.socket, .timeout = c.images.timeout + kImagerQueueTime});
 }
 
+ImagerSet make_guarded_imager(const Config& c, Scoreboard* board) {
+  auto client = make_imager(c);
+  if (!client) return {};
+  ImagerSet set;
+  set.client = std::make_unique<ImageClient>(*std::move(client));
+  if (board == nullptr) {
+    set.own_board = std::make_unique<SharedScoreboard>();
+    board = &**set.own_board;
+  }
+  const BreakerPolicy policy{
+      .probe_lease = c.images.timeout + 2 * kImagerQueueTime, .outage = Errc::kImagerAway, .name = "imager"};
+  set.breaker = std::make_unique<Breaker>(board->imager_breaker, policy, system_breaker_tools());
+  set.guarded = std::make_unique<GuardedImager>(*set.client, *set.breaker,
+                                                [client = set.client.get()] { return client->ready(); });
+  return set;
+}
+
+Variants make_variants(const Config& config, const StoreSet& stores, Rows& rows, VariantRows& variants, Imager& imager,
+                       const Clock& clock, Bulkhead* making) {
+  VariantRules rules{.keys = key_rule(config),
+                     .object_cache_control = config.object_cache_control,
+                     .orphan_grace = config.orphan_grace,
+                     .stored_headers = stored_headers,
+                     .nameless = nameless_file(config)};
+  for (const VariantSetting& v : config.variants) rules.sizes.push_back({v.name, v.max_width, v.max_height});
+  for (const std::string& word : config.variant_formats) {
+    if (const auto format = parse_variant_format(word)) rules.formats.push_back(*format);
+  }
+  LocalStore* const local = stores.local.get();
+  std::function<MakingPlace()> place;
+  if (making != nullptr) {
+    place = [making]() -> MakingPlace {
+      Bulkhead::Place free = making->try_enter();
+      return free ? std::make_shared<Bulkhead::Place>(std::move(free)) : nullptr;
+    };
+  }
+  return {{.rows = rows,
+           .variants = variants,
+           .target = stores.for_new_files(config),
+           .store_of = [all = stores.all()](StoreKind kind) { return all.by_kind(kind); },
+           .open_local = [local](const ObjectKey& key) { return local->open(key); },
+           .imager = imager,
+           .clock = clock,
+           .place = std::move(place)},
+          std::move(rules)};
+}
+
 Result<Identity> make_identity(const Config& config) {
   IdentityOptions options{.jwt_cookie = config.jwt_cookie, .service_token = config.service_token};
   std::optional<JwtVerifier> verifier;
@@ -260,12 +317,14 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
       scan_(make_scan(config, scanner_)),
       stripper_(make_stripper(config)),
       strip_(make_strip(config, stripper_)),
-      uploads_(rows_, stores_.for_new_files(config), sniffer, clock, checked_upload_rules(config, scan_, strip_),
-               fallback_of(config, stores_)),
+      imager_(make_guarded_imager(config, board)),
+      uploads_(rows_, stores_.for_new_files(config), sniffer, clock,
+               checked_upload_rules(config, scan_, strip_, imager_.guarded.get()), fallback_of(config, stores_)),
       downloads_(stores_.all(), {.delivery = delivery_of(config.delivery),
                                  .presign_expires = config.presign_expires,
                                  .cdn_url = config.cdn_url}),
       direct_rows_(database_),
+      variant_rows_(database_),
       app_{.options = app_options(config),
            .rows = rows_,
            .store = stores_.for_new_files(config),
@@ -281,11 +340,18 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
   }
   app_.scanner = scanner_.guarded.get();
   app_.scanner_needed = !config.clamd_fail_open;
+  if (imager_.guarded && !config.variants.empty()) {
+    if (board != nullptr) {
+      making_.emplace(board->making, most_calls_at_once(config.workers), kStillFor, system_bulkhead_tools());
+    }
+    variants_.emplace(
+        make_variants(config, stores_, rows_, variant_rows_, *imager_.guarded, clock, making_ ? &*making_ : nullptr));
+    app_.variants = &*variants_;
+  }
   if (config.storage != "s3") return;
   direct_uploads_.emplace(
-      DirectUploads::Parts{rows_, direct_rows_, *stores_.s3_guarded, *stores_.s3_direct_guarded, sniffer, clock,
-                           [folder = config.body_temp_path] { return open_nameless(folder); }},
-      checked_upload_rules(config, scan_, strip_), direct_rules(config));
+      DirectUploads::Parts{rows_, direct_rows_, *stores_.s3_guarded, *stores_.s3_direct_guarded, sniffer, clock},
+      checked_upload_rules(config, scan_, strip_, imager_.guarded.get()), direct_rules(config));
   app_.direct_uploads = &*direct_uploads_;
 }
 
@@ -296,9 +362,9 @@ Result<std::unique_ptr<Service>> Service::make(const Config& config, const Clock
   return std::unique_ptr<Service>(new Service(config, clock, sniffer, std::move(stores), std::move(identity), board));
 }
 
-void Service::serve(Exchange& exchange) {
+Served Service::serve(Exchange& exchange, const Turn& turn) {
   database_.begin_request();
-  dispatcher_.serve(exchange);
+  return dispatcher_.serve(exchange, turn);
 }
 
 }  // namespace cloakroom

@@ -11,8 +11,10 @@
 #include "db/attachments.h"
 #include "db/direct_uploads.h"
 #include "db/pg.h"
+#include "db/variants.h"
 #include "domain/download.h"
 #include "domain/move.h"
+#include "media/guarded_imager.h"
 #include "media/image_client.h"
 #include "media/magic.h"
 #include "media/strip.h"
@@ -61,6 +63,12 @@ struct ScannerSet {
   std::unique_ptr<CallGuard> guard;
   std::unique_ptr<GuardedScanner> guarded;  // what a worker uses
 };
+struct ImagerSet {
+  std::unique_ptr<ImageClient> client;  // null: there are no pictures
+  std::unique_ptr<SharedScoreboard> own_board;
+  std::unique_ptr<Breaker> breaker;
+  std::unique_ptr<GuardedImager> guarded;  // what everybody uses
+};
 // The row of the table for the store in the settings.
 const S3Profile& profile_of(const S3Config& s3);
 // The settings, and what its profile says where they say nothing.
@@ -76,6 +84,10 @@ std::optional<Clamd> make_scanner(const Config& config);
 ScannerSet make_guarded_scanner(const Config& config, Scoreboard* board);
 // nullopt: there are no pictures.
 std::optional<ImageClient> make_imager(const Config& config);
+ImagerSet make_guarded_imager(const Config& config, Scoreboard* board);
+// `making`: of a worker, whose children must not all make pictures at once; null: no limit.
+Variants make_variants(const Config& config, const StoreSet& stores, Rows& rows, VariantRows& variants, Imager& imager,
+                       const Clock& clock, Bulkhead* making = nullptr);
 Result<Identity> make_identity(const Config& config);
 Level log_level(const Config& config);
 DatabaseOptions database_options(const Config& config, const char* program);
@@ -85,7 +97,7 @@ class Service {
  public:
   static Result<std::unique_ptr<Service>> make(const Config& config, const Clock& clock, Sniffer& sniffer,
                                                Scoreboard* board = nullptr);
-  void serve(Exchange& exchange);
+  Served serve(Exchange& exchange, const Turn& turn = {});
 
  private:
   Service(const Config& config, const Clock& clock, Sniffer& sniffer, StoreSet stores, Identity identity,
@@ -99,10 +111,14 @@ class Service {
   std::optional<VirusScan> scan_;
   std::optional<PictureStripper> stripper_;
   std::optional<MetadataStrip> strip_;
+  ImagerSet imager_;
   Uploads uploads_;
   Downloads downloads_;
   PgDirectUploads direct_rows_;
   std::optional<DirectUploads> direct_uploads_;  // where new files go to an S3 store
+  PgVariants variant_rows_;
+  std::optional<Bulkhead> making_;
+  std::optional<Variants> variants_;  // where there is an Imager
   App app_;
   std::optional<LinkTokens> links_;
   Dispatcher dispatcher_;

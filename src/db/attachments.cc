@@ -8,7 +8,7 @@
 namespace cloakroom {
 
 // Column positions in CLOAKROOM_ATTACHMENT_COLUMNS. Fixed, because PQfnumber copies and folds the name at each call:
-// fifteen allocations a download.
+// as many allocations a download.
 enum Column {
   kId,
   kStatus,
@@ -25,13 +25,17 @@ enum Column {
   kWidth,
   kHeight,
   kCreatedAt,
+  kFrames,
+  kDuration,
+  kPicture,
+  kPlaceholder,
   kIsMember
 };
 static_assert(kIsMember == kAttachmentColumns);
 
 constexpr Statement kReady{"ready", "SELECT 1 FROM attachments LIMIT 1"};
 
-constexpr Statement kFind{"find",
+const Statement kFindById{"find",
                           "SELECT " CLOAKROOM_ATTACHMENT_COLUMNS ", " CLOAKROOM_IS_MEMBER " FROM " CLOAKROOM_ONE_BY_ID};
 
 const Statement kFindByMessages{"find_by_messages", "SELECT " CLOAKROOM_ATTACHMENT_COLUMNS ", " CLOAKROOM_IS_MEMBER
@@ -72,13 +76,16 @@ constexpr Statement kNotify{"notify", "SELECT pg_notify('cloakroom_jobs', '')"};
 // statement is refused. The other way round the runner skips the locked row, and later finds none.
 #define CLOAKROOM_INSERT_UPLOAD                                                                                      \
   "INSERT INTO attachments (id, uploader_id, dialog_id, account_id, filename, mime_type, size_bytes, sha256, store," \
-  " key, width, height, created_at)"                                                                                 \
+  " key, width, height, created_at, frames, duration_ms, picture, placeholder)"                                      \
   " SELECT u.* FROM complete, unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"        \
-  " $8::int8[], $9::bytea[], $10::text[], $11::text[], $12::int4[], $13::int4[], $14::timestamptz[]) u"
-#define CLOAKROOM_TAKE_TICKETS                                                           \
-  "WITH gone AS (DELETE FROM deletion_tickets WHERE id = ANY ($1::int8[]) RETURNING 1)," \
-  " complete AS (SELECT cloakroom_refuse_unless(count(*) = cardinality($1::int8[]),"     \
-  " 'the upload took too long and was given up: send it again') FROM gone)"
+  " $8::int8[], $9::bytea[], $10::text[], $11::text[], $12::int4[], $13::int4[], $14::timestamptz[], $15::int4[],"   \
+  " $16::int4[], $17::text[], $18::text[]) u"
+#define CLOAKROOM_TAKE_TICKETS                                                                                        \
+  "WITH gone AS (DELETE FROM deletion_tickets WHERE id = ANY ($1::int8[]) RETURNING 1),"                              \
+  " complete AS (SELECT cloakroom_refuse_unless(count(*) = cardinality($1::int8[]),"                                  \
+  " 'the upload took too long and was given up: send it again') FROM gone),"                                          \
+  " pictures AS (INSERT INTO jobs (kind, payload, priority) SELECT 'make_variants', jsonb_build_object('id', id), -1" \
+  " FROM unnest($19::uuid[]) id)"
 
 constexpr Statement kCommitUpload{"commit_upload", CLOAKROOM_TAKE_TICKETS " " CLOAKROOM_INSERT_UPLOAD};
 
@@ -135,6 +142,15 @@ PgArray column_array(Element element, std::span<const Attachment> attachments, P
   return array;
 }
 
+PgArray wanted_variants(std::span<const Attachment> attachments) {
+  const auto wants = [](const Attachment& a) { return a.wants_variants; };
+  PgArray array(Element::kUuid, static_cast<std::size_t>(std::count_if(attachments.begin(), attachments.end(), wants)));
+  for (const Attachment& a : attachments) {
+    if (a.wants_variants) array.uuid(a.id);
+  }
+  return array;
+}
+
 std::optional<std::uint32_t> maybe_size(const ResultSet& set, int row, int column) {
   if (set.is_null(row, column)) return std::nullopt;
   return static_cast<std::uint32_t>(set.integer(row, column));
@@ -180,6 +196,10 @@ Result<Attachment> read_attachment(const ResultSet& set, int row) {
   out.width = maybe_size(set, row, kWidth);
   out.height = maybe_size(set, row, kHeight);
   out.created_at = set.time(row, kCreatedAt);
+  out.frames = maybe_size(set, row, kFrames);
+  out.duration_ms = maybe_size(set, row, kDuration);
+  out.picture = parse_picture(set.maybe_text(row, kPicture));
+  out.placeholder = set.maybe_text(row, kPlaceholder);
   return out;
 }
 
@@ -239,9 +259,19 @@ Status PgRows::commit(const Statement& statement, std::span<const Attachment> at
       .array(column(Element::kText, [](PgArray& out, const Attachment& a) { out.bytes(a.key); }))
       .array(column(Element::kInt4, [](PgArray& out, const Attachment& a) { out.int4(a.width); }))
       .array(column(Element::kInt4, [](PgArray& out, const Attachment& a) { out.int4(a.height); }))
-      .array(column(Element::kTimestamptz, [](PgArray& out, const Attachment& a) { out.time(a.created_at); }));
+      .array(column(Element::kTimestamptz, [](PgArray& out, const Attachment& a) { out.time(a.created_at); }))
+      .array(column(Element::kInt4, [](PgArray& out, const Attachment& a) { out.int4(a.frames); }))
+      .array(column(Element::kInt4, [](PgArray& out, const Attachment& a) { out.int4(a.duration_ms); }))
+      .array(column(Element::kText, [](PgArray& out, const Attachment& a) { out.text(to_word(a.picture)); }))
+      .array(column(Element::kText, [](PgArray& out, const Attachment& a) { out.text(a.placeholder); }))
+      .array(wanted_variants(attachments));
   TRY_ASSIGN(const auto set, database_.run(statement, params));
   if (set.affected() != attachments.size()) BUG("commit_upload wrote another number of rows than it was given");
+  // Best effort, and after the commit: a runner that sleeps finds the jobs at its next look.
+  const bool has_jobs = &statement == &kCommitKept || std::any_of(attachments.begin(), attachments.end(),
+                                                                  [](const Attachment& a) { return a.wants_variants; });
+  if (has_jobs) [[maybe_unused]]
+    const auto woken = database_.run(kNotify, Params{});
   return Ok{};
 }
 
@@ -250,10 +280,7 @@ Status PgRows::commit_upload(std::span<const Attachment> attachments, std::span<
 }
 
 Status PgRows::commit_kept(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) {
-  TRY(commit(kCommitKept, attachments, tickets));
-  // Best effort: a runner that sleeps finds the jobs at its next look.
-  [[maybe_unused]] const auto woken = database_.run(kNotify, Params{});
-  return Ok{};
+  return commit(kCommitKept, attachments, tickets);
 }
 
 Status PgRows::switch_object(const ObjectSwitch& change) {
@@ -267,7 +294,7 @@ Status PgRows::switch_object(const ObjectSwitch& change) {
 Result<std::optional<ReadableAttachment>> PgRows::find(const Uuid& id, const std::optional<std::string>& user_id) {
   Params params;
   params.uuid(id).text(user_id);
-  TRY_ASSIGN(const auto set, database_.run(kFind, params));
+  TRY_ASSIGN(const auto set, database_.run(kFindById, params));
   return read_one_by_id(set);
 }
 

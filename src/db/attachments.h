@@ -21,23 +21,27 @@
 namespace cloakroom {
 
 // The SELECT list of an attachment row, as read_attachment() reads it. `a` is the table.
-#define CLOAKROOM_ATTACHMENT_COLUMNS                                                                  \
-  "a.id, a.status, a.uploader_id, a.dialog_id, a.message_id, a.account_id, a.filename, a.mime_type, " \
-  "a.size_bytes, a.sha256, a.store, a.key, a.width, a.height, a.created_at"
-inline constexpr int kAttachmentColumns = 15;
+#define CLOAKROOM_ATTACHMENT_COLUMNS                                                                              \
+  "a.id, a.status, a.uploader_id, a.dialog_id, a.message_id, a.account_id, a.filename, a.mime_type, "             \
+  "a.size_bytes, a.sha256, a.store, a.key, a.width, a.height, a.created_at, a.frames, a.duration_ms, a.picture, " \
+  "a.placeholder"
+inline constexpr int kAttachmentColumns = 19;
 // One row for the id $1 as table `a`, whether there is one or not: without the stand-in, whose id is nil, a missing id
 // was answered 20 us sooner than a foreign one (test_cloaking.py).
-#define CLOAKROOM_ONE_BY_ID                                                                                   \
-  "(SELECT * FROM (SELECT " CLOAKROOM_ATTACHMENT_COLUMNS                                                      \
-  " FROM attachments a WHERE a.id = $1::uuid"                                                                 \
-  " UNION ALL SELECT '00000000-0000-0000-0000-000000000000', 'linked', 'stand-in of nobody at all',"          \
-  " 'dialog of nobody at all', 'message of nobody at all', NULL, 'stand-in.bin', 'application/octet-stream'," \
-  " 1, decode(repeat('00', 32), 'hex'), 'local', '00/00000000000000000000000000000000', NULL::int4,"          \
-  " NULL::int4, '2000-01-01 00:00:00.123456+00'::timestamptz) one_by_id LIMIT 1) a"
+#define CLOAKROOM_ONE_BY_ID                                                                                    \
+  "(SELECT * FROM (SELECT " CLOAKROOM_ATTACHMENT_COLUMNS                                                       \
+  " FROM attachments a WHERE a.id = $1::uuid"                                                                  \
+  " UNION ALL SELECT '00000000-0000-0000-0000-000000000000', 'linked', 'stand-in of nobody at all',"           \
+  " 'dialog of nobody at all', 'message of nobody at all', NULL, 'stand-in.bin', 'application/octet-stream',"  \
+  " 1, decode(repeat('00', 32), 'hex'), 'local', '00/00000000000000000000000000000000', NULL::int4,"           \
+  " NULL::int4, '2000-01-01 00:00:00.123456+00'::timestamptz, NULL::int4, NULL::int4, NULL::text, NULL::text)" \
+  " one_by_id LIMIT 1) a"
 // The column after them, where a statement asks for it. $2 is the user's id.
 #define CLOAKROOM_IS_MEMBER \
   "EXISTS (SELECT FROM dialog_members m WHERE m.dialog_id = a.dialog_id AND m.user_id = $2::text) AS is_member"
 
+// $1 the id uuid, $2 user id text
+extern const Statement kFindById;
 // $1 message ids text[], $2 user id text
 extern const Statement kFindByMessages;
 // $1 older than timestamptz, $2 at most int8. Uploads that nobody claimed, oldest first; for the clean-up.
@@ -69,6 +73,8 @@ class PgRows : public Rows {
   Result<std::optional<ReadableAttachment>> find(const Uuid& id, const std::optional<std::string>& user_id) override;
   Result<std::optional<ReadableAttachment>> find_within(const Uuid& id, const std::optional<std::string>& user_id,
                                                         const Spenders& spenders) override;
+  Result<FileAndVariants> find_with_variants(const Uuid& id, const std::optional<std::string>& user_id,
+                                             const Spenders& spenders, std::string_view name) override;
   Status spend(const Spenders& spenders, Budget budget) override;
   // Ordered by message, then by time of upload, then by id.
   Result<std::vector<ReadableAttachment>> find_by_messages(std::span<const std::string> message_ids,
@@ -89,10 +95,22 @@ class PgRows : public Rows {
   // A fault of the meter, not of the one who is measured: he passes, and for a while nobody is measured.
   bool is_metered(const Spenders& spenders, Budget budget) const;
   void meter_failed(const Error& why);
-  Result<std::optional<ReadableAttachment>> find_and_pay(const Uuid& id, const std::optional<std::string>& user_id,
-                                                         const Spenders& spenders, std::uint32_t times);
   Result<std::vector<DeletionTicket>> plan_within_room(StoreKind store, std::span<const ObjectKey> keys,
                                                        std::chrono::seconds grace, const UploadClaim& claim);
+  // One file by its id, and perhaps more: the same question without and with budgets, of one spender or two.
+  struct Question {
+    const Statement &plain, &of_one, &of_two;
+    const Uuid& id;
+    const std::optional<std::string>& user_id;
+    std::optional<std::string_view> name = {};  // a parameter of all three, their last
+  };
+  struct Answer {
+    ResultSet set;
+    int more_column = 0;  // the first behind what all questions have
+  };
+  Result<Answer> ask(const Question& question);
+  Result<Answer> ask_within(const Question& question, const Spenders& spenders);
+  Result<Answer> ask_and_pay(const Question& question, const Spenders& spenders, std::uint32_t times);
 
   Database& database_;
   PgRateLimits rates_{database_};

@@ -56,12 +56,13 @@ constexpr Statement kCommit{
     " complete AS (SELECT cloakroom_refuse_unless((SELECT count(*) FROM gone) = 1,"
     " 'completing the upload took too long and was given up: try again'),"
     " cloakroom_refuse_unless((SELECT count(*) FROM done) = 1, 'the upload is complete or given up already')),"
-    " job AS (INSERT INTO jobs (kind, payload)"
-    " SELECT 'delete_object', jsonb_build_object('store', 's3', 'key', key) FROM done)"
+    " job AS (INSERT INTO jobs (kind, payload, priority)"
+    " SELECT 'delete_object', jsonb_build_object('store', 's3', 'key', key), 0 FROM done"
+    " UNION ALL SELECT 'make_variants', jsonb_build_object('id', $3::uuid), -1 FROM done WHERE $19::bool)"
     " INSERT INTO attachments (id, uploader_id, dialog_id, filename, mime_type, size_bytes, sha256, store, key,"
-    " created_at)"
+    " created_at, width, height, frames, duration_ms, picture, placeholder)"
     " SELECT $3::uuid, $4::text, $5::text, $6::text, $7::text, $8::int8, $9::bytea, $10::text, $11::text,"
-    " $12::timestamptz FROM complete"};
+    " $12::timestamptz, $13::int4, $14::int4, $15::int4, $16::int4, $17::text, $18::text FROM complete"};
 
 constexpr Statement kRefuse{"refuse_direct_upload",
                             "WITH gone AS (DELETE FROM direct_uploads WHERE id = $1::uuid AND attachment_id IS NULL"
@@ -158,6 +159,9 @@ Status PgDirectUploads::commit(const DirectUpload& upload, const Attachment& a, 
   params.int8(ticket.id).uuid(upload.id).uuid(a.id).text(a.uploader_id).text(a.dialog_id).text(a.filename);
   params.text(a.mime_type).int8(static_cast<std::int64_t>(a.size_bytes)).text(bytes_of(a.sha256));
   params.text(to_string(a.store)).text(a.key).time(a.created_at);
+  for (const auto& number : {a.width, a.height, a.frames, a.duration_ms}) params.maybe_int4(number);
+  const auto picture = to_word(a.picture);
+  params.text(picture).text(a.placeholder).boolean(a.wants_variants);
   TRY_ASSIGN(const auto set, database_.run(kCommit, params));
   if (set.affected() != 1) BUG("the commit of a direct upload wrote another number of rows than one");
   [[maybe_unused]] const auto woken = database_.run(kWakeJobs, Params{});  // else the job is found a little later

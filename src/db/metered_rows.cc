@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "db/attachments.h"
+#include "db/variants.h"
 
 namespace cloakroom {
 namespace {
@@ -11,21 +12,33 @@ namespace {
 // How long nobody is measured after the meter failed: a table that hangs costs one request its time, not each.
 constexpr std::chrono::seconds kMeterPause{10};
 
-// One row when the budgets allow it, with or without an attachment in it, and how far ahead they are.
-#define CLOAKROOM_FIND_IF(allowed, more)                                                                           \
+// Rows when the budgets allow it, with or without an attachment in them, and how far ahead the budgets are.
+#define CLOAKROOM_FIND_IF(allowed, more, joined)                                                                   \
   " SELECT " CLOAKROOM_ATTACHMENT_COLUMNS ", " CLOAKROOM_IS_MEMBER ", one.ahead, one.missed" more " FROM " allowed \
-  " CROSS JOIN " CLOAKROOM_ONE_BY_ID
+  " CROSS JOIN " CLOAKROOM_ONE_BY_ID joined
 #define CLOAKROOM_SPEND_DOWNLOAD(key, from, every, slack, misses) \
   CLOAKROOM_SPEND_INTO("downloads", key, from, every, slack)      \
   CLOAKROOM_HAS_MISSES(misses)                                    \
   " RETURNING " CLOAKROOM_AHEAD("downloads") " AS ahead, " CLOAKROOM_AHEAD("misses") " AS missed"
+#define CLOAKROOM_ONE_PAYS "WITH one AS (" CLOAKROOM_SPEND_DOWNLOAD("$3", "", "$4", "$5", "$6") ")"
+#define CLOAKROOM_TWO_PAY                                                                                      \
+  "WITH one AS (" CLOAKROOM_SPEND_DOWNLOAD("$3", "", "$4", "$5", "$6") "), two AS (" CLOAKROOM_SPEND_DOWNLOAD( \
+      "$7", " FROM one", "$8", "$9", "$10") ")"
+#define CLOAKROOM_JOIN_VARIANTS(name) " LEFT JOIN variants v ON v.attachment_id = a.id AND v.name = " name "::text"
 
-constexpr Statement kFindOne{"find_within_1", "WITH one AS (" CLOAKROOM_SPEND_DOWNLOAD(
-                                                  "$3", "", "$4", "$5", "$6") ")" CLOAKROOM_FIND_IF("one", "")};
+constexpr Statement kFindOne{"find_within_1", CLOAKROOM_ONE_PAYS CLOAKROOM_FIND_IF("one", "", "")};
 constexpr Statement kFindTwo{"find_within_2",
-                             "WITH one AS (" CLOAKROOM_SPEND_DOWNLOAD("$3", "", "$4", "$5", "$6") "), two AS ("  //
-                             CLOAKROOM_SPEND_DOWNLOAD("$7", " FROM one", "$8", "$9", "$10") ")" CLOAKROOM_FIND_IF(
-                                 "one CROSS JOIN two", ", two.ahead, two.missed")};
+                             CLOAKROOM_TWO_PAY CLOAKROOM_FIND_IF("one CROSS JOIN two", ", two.ahead, two.missed", "")};
+constexpr Statement kFindVariants{"find_with_variants", "SELECT " CLOAKROOM_ATTACHMENT_COLUMNS ", " CLOAKROOM_IS_MEMBER
+                                                        ", " CLOAKROOM_VARIANT_COLUMNS
+                                                        " FROM " CLOAKROOM_ONE_BY_ID CLOAKROOM_JOIN_VARIANTS("$3")};
+constexpr Statement kFindVariantsOne{
+    "find_with_variants_1",
+    CLOAKROOM_ONE_PAYS CLOAKROOM_FIND_IF("one", ", " CLOAKROOM_VARIANT_COLUMNS, CLOAKROOM_JOIN_VARIANTS("$7"))};
+constexpr Statement kFindVariantsTwo{
+    "find_with_variants_2",
+    CLOAKROOM_TWO_PAY CLOAKROOM_FIND_IF("one CROSS JOIN two", ", two.ahead, two.missed, " CLOAKROOM_VARIANT_COLUMNS,
+                                        CLOAKROOM_JOIN_VARIANTS("$11"))};
 constexpr int kAheadColumn = kAttachmentColumns + 1;  // two a spender
 
 // What may be taken in advance of both budgets: fewer of what could be misses.
@@ -69,34 +82,60 @@ void PgRows::meter_failed(const Error& why) {
   log(Level::kWarning, "rate_limit.off", {{"seconds", kMeterPause.count()}, {"detail", why.detail}});
 }
 
-Result<std::optional<ReadableAttachment>> PgRows::find_within(const Uuid& id, const std::optional<std::string>& user_id,
-                                                              const Spenders& spenders) {
-  if (!is_metered(spenders, Budget::kDownloads) && !is_metered(spenders, Budget::kMisses)) return find(id, user_id);
+Result<PgRows::Answer> PgRows::ask(const Question& question) {
+  Params params;
+  params.uuid(question.id).text(question.user_id);
+  if (question.name) params.text(*question.name);
+  TRY_ASSIGN(auto set, database_.run(question.plain, params));
+  return Answer{std::move(set), kAheadColumn};
+}
+
+Result<PgRows::Answer> PgRows::ask_within(const Question& question, const Spenders& spenders) {
+  if (!is_metered(spenders, Budget::kDownloads) && !is_metered(spenders, Budget::kMisses)) return ask(question);
   const auto now = std::chrono::steady_clock::now();
-  if (downloads_in_advance_.use(spenders, now)) return find(id, user_id);
+  if (downloads_in_advance_.use(spenders, now)) return ask(question);
   const std::uint32_t wish = downloads_in_advance_.wish(spenders, now);
-  auto found = find_and_pay(id, user_id, spenders, wish);
+  auto found = ask_and_pay(question, spenders, wish);
   const bool was_greedy = !found && found.error().code == Errc::kTooMany && wish > 1;
   if (!was_greedy) return found;
   downloads_in_advance_.drop(spenders);
-  return find_and_pay(id, user_id, spenders, 1);
+  return ask_and_pay(question, spenders, 1);
 }
 
-Result<std::optional<ReadableAttachment>> PgRows::find_and_pay(const Uuid& id,
-                                                               const std::optional<std::string>& user_id,
-                                                               const Spenders& spenders, std::uint32_t times) {
+Result<PgRows::Answer> PgRows::ask_and_pay(const Question& question, const Spenders& spenders, std::uint32_t times) {
   Params params;
-  params.uuid(id).text(user_id);
+  params.uuid(question.id).text(question.user_id);
   spend_params(params, spenders, Budget::kDownloads, Misses::kAsked, times);
-  const auto set = database_.run(spenders.size() > 1 ? kFindTwo : kFindOne, params);
+  if (question.name) params.text(*question.name);
+  auto set = database_.run(spenders.size() > 1 ? question.of_two : question.of_one, params);
   if (!set) {
-    auto plain = find(id, user_id);  // when all of the database is away, this says so
+    auto plain = ask(question);  // when all of the database is away, this says so
     if (plain) meter_failed(set.error());
     return plain;
   }
   if (set->rows() == 0) return rates_.refusal(spenders, Budget::kDownloads, Misses::kAsked);
   downloads_in_advance_.grant(spenders, times, left_after(*set, spenders), std::chrono::steady_clock::now());
-  return read_one_by_id(*set);
+  return Answer{*std::move(set), kAheadColumn + 2 * static_cast<int>(spenders.size())};
+}
+
+Result<std::optional<ReadableAttachment>> PgRows::find_within(const Uuid& id, const std::optional<std::string>& user_id,
+                                                              const Spenders& spenders) {
+  TRY_ASSIGN(const Answer answer, ask_within({kFindById, kFindOne, kFindTwo, id, user_id}, spenders));
+  return read_one_by_id(answer.set);
+}
+
+Result<FileAndVariants> PgRows::find_with_variants(const Uuid& id, const std::optional<std::string>& user_id,
+                                                   const Spenders& spenders, std::string_view name) {
+  TRY_ASSIGN(const Answer answer,
+             ask_within({kFindVariants, kFindVariantsOne, kFindVariantsTwo, id, user_id, name}, spenders));
+  FileAndVariants out;
+  TRY_ASSIGN(out.file, read_one_by_id(answer.set));
+  for (int row = 0; row < answer.set.rows(); ++row) {
+    if (answer.set.is_null(row, answer.more_column)) continue;  // the file alone
+    TRY_ASSIGN(Variant one, read_variant(answer.set, row, answer.more_column, name));
+    out.variants.push_back(std::move(one));
+  }
+  return out;
 }
 
 Status PgRows::spend(const Spenders& spenders, Budget budget) {

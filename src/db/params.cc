@@ -120,6 +120,9 @@ Params& Params::boolean(bool value) {
 Params& Params::int4(std::int32_t value) {
   return number(value);
 }
+Params& Params::maybe_int4(const std::optional<std::uint32_t>& value) {
+  return value ? int4(static_cast<std::int32_t>(*value)) : null();
+}
 Params& Params::int8(std::int64_t value) {
   return number(value);
 }

@@ -18,7 +18,7 @@
 
 namespace cloakroom {
 
-inline constexpr std::size_t kMaxParams = 16;
+inline constexpr std::size_t kMaxParams = 20;
 
 // Builds one array. The element type is checked by the server against the cast in the SQL.
 class PgArray {
@@ -61,6 +61,7 @@ class Params {
   Params& uuid(const Uuid& value);
   Params& boolean(bool value);
   Params& int4(std::int32_t value);
+  Params& maybe_int4(const std::optional<std::uint32_t>& value);
   Params& int8(std::int64_t value);
   Params& time(TimePoint value);
   Params& array(PgArray&& value);

@@ -40,6 +40,26 @@ std::optional<StoreKind> parse_store_kind(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<std::string> to_word(Picture picture) {
+  switch (picture) {
+    case Picture::kUnknown:
+      return std::nullopt;
+    case Picture::kOpaque:
+      return "opaque";
+    case Picture::kAlpha:
+      return "alpha";
+    case Picture::kNone:
+      return "none";
+  }
+  BUG("unknown picture");
+}
+
+Picture parse_picture(const std::optional<std::string>& word) {
+  if (word == "opaque") return Picture::kOpaque;
+  if (word == "alpha") return Picture::kAlpha;
+  return word == "none" ? Picture::kNone : Picture::kUnknown;
+}
+
 std::string_view file_type(std::string_view mime_type) {
   if (mime_type.starts_with("image/")) return "image";
   if (mime_type.starts_with("video/")) return "video";

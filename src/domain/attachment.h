@@ -16,10 +16,16 @@ namespace cloakroom {
 enum class AttachmentStatus { kUploaded, kLinked, kQuarantined };
 enum class StoreKind { kLocal, kS3 };
 
+// What decoders found: nobody has looked (or could), a picture without or with transparent parts, or nothing that can
+// be decoded, which is not tried again.
+enum class Picture { kUnknown, kOpaque, kAlpha, kNone };
+
 std::string_view to_string(AttachmentStatus status);  // the words of the database and of the JSON
 std::string_view to_string(StoreKind kind);           // "local", "s3"
 std::optional<AttachmentStatus> parse_attachment_status(std::string_view text);
 std::optional<StoreKind> parse_store_kind(std::string_view text);
+std::optional<std::string> to_word(Picture picture);            // of the database; empty: kUnknown
+Picture parse_picture(const std::optional<std::string>& word);  // kUnknown for what this program does not know
 
 struct Attachment {
   Uuid id;
@@ -33,8 +39,14 @@ struct Attachment {
   std::uint64_t size_bytes = 0;
   Sha256Digest sha256{};
   StoreKind store = StoreKind::kLocal;
-  std::string key;                             // never shown to a client
-  std::optional<std::uint32_t> width, height;  // filled by a later step
+  std::string key;  // never shown to a client
+  // As a viewer sees it, after its orientation was applied; domain/pictures.h fills them.
+  std::optional<std::uint32_t> width, height;  // pixels
+  std::optional<std::uint32_t> frames, duration_ms;
+  Picture picture = Picture::kUnknown;
+  std::optional<std::string> placeholder;  // "data:image/webp;base64,…"
+  // Not part of the row: with it comes a job that makes its variants.
+  bool wants_variants = false;
   TimePoint created_at;
 };
 

@@ -3,30 +3,18 @@
 
 #include "base/limits.h"
 #include "domain/direct_upload.h"
+#include "domain/pictures.h"
 
 namespace cloakroom {
-namespace {
-
-class FileSink final : public ByteSink {
- public:
-  explicit FileSink(int fd) : fd_(fd) {}
-  Status write(std::span<const std::byte> bytes) override { return write_all(fd_, bytes); }
-
- private:
-  int fd_;
-};
-
-}  // namespace
-
 // What lies here once is what is judged and what is kept: whoever changes the object in quarantine now is too late. The
 // announced SHA-256 is of what was sent; the row's is of what is stored.
 Status DirectUploads::put_stripped(const DirectUpload& upload, const ObjectKey& key, const ObjectMeta& meta,
                                    Attachment& attachment) {
   TRY_ASSIGN(const ObjectKey quarantine, ObjectKey::parse(upload.key));
-  TRY_ASSIGN(const UniqueFd file, p_.spool());
-  FileSink spooled(file.get());
-  TRY(p_.store.get(quarantine, {0, upload.size_bytes}, spooled));
-  const FileRange bytes{file.get(), 0, upload.size_bytes, {}};
+  TRY_ASSIGN(UniqueFd file, uploads_.nameless());
+  Spool spool(std::move(file));
+  TRY(p_.store.get(quarantine, {0, upload.size_bytes}, spool));
+  const FileRange bytes = spool.range();
   TRY(check_spooled(upload, bytes, attachment.mime_type));
   TRY(uploads_.strip->clean({.way = "direct_upload", .filename = upload.filename, .user = upload.uploader_id}, bytes));
   if (uploads_.scan != nullptr) {
@@ -40,6 +28,10 @@ Status DirectUploads::put_stripped(const DirectUpload& upload, const ObjectKey& 
                               .size_bytes = upload.size_bytes,
                               .digest = digest},
                              source_of(bytes)));
+  }
+  if (uploads_.imager != nullptr && may_have_picture(attachment.mime_type)) {
+    attachment.wants_variants = true;
+    look_at_picture(*uploads_.imager, bytes, attachment);
   }
   TRY_ASSIGN(attachment.sha256, p_.store.put(key, bytes, meta));
   return Ok{};

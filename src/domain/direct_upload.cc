@@ -9,6 +9,7 @@
 #include "domain/declared_type.h"
 #include "domain/filename.h"
 #include "domain/honest_name.h"
+#include "domain/pictures.h"
 
 namespace cloakroom {
 namespace {
@@ -44,8 +45,9 @@ class Inspector final : public ByteSink {
   std::vector<std::byte> head_;
 };
 
-// Gives the bytes to the scanner, too. One that fails in the middle is no fault of the store, and where CLAMD_FAIL=open
-// the hash is needed all the same: so it gets no more, and the store hears nothing of it.
+// Gives the bytes to the scanner, too, or to the file for a look at the picture. One that fails in the middle is no
+// fault of the store, and where CLAMD_FAIL=open the hash is needed all the same: so it gets no more, and the store
+// hears nothing of it.
 class Tee final : public ByteSink {
  public:
   Tee(ByteSink& all, ByteSink& scanner) : all_(all), scanner_(scanner) {}
@@ -259,11 +261,28 @@ Status DirectUploads::read_and_scan(const DirectUpload& upload, const ObjectKey&
   return was_read ? Status(Ok{}) : p_.store.get(key, whole, all);
 }
 
+// The bytes pass once, also where they are needed in a file: a look at the picture.
+Status DirectUploads::read_copy(const DirectUpload& upload, const ObjectKey& key, ByteSink& all,
+                                const std::function<Sha256Digest()>& digest, Attachment& attachment) {
+  const bool is_asked_about = uploads_.imager != nullptr && may_have_picture(attachment.mime_type);
+  attachment.wants_variants = is_asked_about;
+  auto file = is_asked_about && upload.size_bytes <= limits::kFetchedPictureBytes ? uploads_.nameless()
+                                                                                  : Result<UniqueFd>(UniqueFd());
+  if (!file || !*file) return read_and_scan(upload, key, all, digest);
+  Spool spool(*std::move(file));
+  Tee both(all, spool);
+  TRY(read_and_scan(upload, key, both, digest));
+  if (spool.range().size == upload.size_bytes) look_at_picture(*uploads_.imager, spool.range(), attachment);
+  return Ok{};
+}
+
 // The copy is what will be kept, so nothing that was seen before counts.
 Status DirectUploads::check_copy(const DirectUpload& upload, const ObjectKey& key, Attachment& attachment) {
   TRY_ASSIGN(const ObjectInfo info, p_.store.head(key));
   Inspector all;
-  if (info.size_bytes == upload.size_bytes) TRY(read_and_scan(upload, key, all, [&] { return all.digest(); }));
+  if (info.size_bytes == upload.size_bytes)
+    TRY(read_copy(
+        upload, key, all, [&] { return all.digest(); }, attachment));
   TRY_ASSIGN(const std::string type, p_.sniffer.mime_type(all.head()));
   if (info.size_bytes != upload.size_bytes || type != attachment.mime_type) {
     return refuse(Errc::kInvalid, "The file was changed while it was completed.");

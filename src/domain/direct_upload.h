@@ -68,7 +68,6 @@ class DirectUploads {
     DirectStore& direct;
     Sniffer& sniffer;
     const Clock& clock;
-    std::function<Result<UniqueFd>()> spool = {};  // a nameless file; needed with UploadRules::strip
   };
   DirectUploads(Parts parts, UploadRules uploads, DirectRules rules)
       : p_(parts), uploads_(std::move(uploads)), rules_(rules) {}
@@ -96,6 +95,8 @@ class DirectUploads {
   Status check_type(const DirectUpload& upload, const std::string& type) const;
   Status read_and_scan(const DirectUpload& upload, const ObjectKey& key, ByteSink& all,
                        const std::function<Sha256Digest()>& digest);
+  Status read_copy(const DirectUpload& upload, const ObjectKey& key, ByteSink& all,
+                   const std::function<Sha256Digest()>& digest, Attachment& attachment);
   Status check_copy(const DirectUpload& upload, const ObjectKey& key, Attachment& attachment);
   Status check_whole(const DirectUpload& upload, const Sha256Digest& digest) const;
   Status check_spooled(const DirectUpload& upload, const FileRange& bytes, std::string_view type);

@@ -80,6 +80,8 @@ class Downloads {
 
   Result<DownloadPlan> plan(const Attachment& attachment, const DownloadWish& wish) const;
 
+  // Whether direct_url() may be other than empty.
+  bool gives_direct_urls() const { return !rules_.cdn_url.empty() || rules_.delivery == Delivery::kRedirect; }
   // The address at the CDN: the same for ever, and for everybody. Empty where there is none.
   std::string cdn_url(const Attachment& attachment) const;
   // The address of the bytes for `data_url`: the CDN's; else presigned with DELIVERY=redirect; else empty (the stable

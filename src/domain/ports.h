@@ -17,6 +17,7 @@
 #include "domain/object_key.h"
 #include "domain/quota.h"
 #include "domain/spending.h"
+#include "domain/variant.h"
 
 namespace cloakroom {
 
@@ -130,6 +131,12 @@ struct ReadableAttachment {
   bool caller_is_member = false;  // of attachment.dialog_id; false without a dialog or a user
 };
 
+// A file, and those of its variants that have the name asked for, one a format.
+struct FileAndVariants {
+  std::optional<ReadableAttachment> file;
+  std::vector<Variant> variants = {};
+};
+
 struct LinkRequest {
   std::vector<Uuid> attachment_ids;
   std::string message_id;
@@ -188,6 +195,13 @@ class Rows {
                                                                 const std::optional<std::string>& user_id,
                                                                 const Spenders& /*spenders*/) {
     return find(id, user_id);
+  }
+  // The same, and with it what is there of its variants of this name. None of them: perhaps there are some all the
+  // same.
+  virtual Result<FileAndVariants> find_with_variants(const Uuid& id, const std::optional<std::string>& user_id,
+                                                     const Spenders& spenders, std::string_view /*name*/) {
+    TRY_ASSIGN(auto file, find_within(id, user_id, spenders));
+    return FileAndVariants{std::move(file)};
   }
   // One is spent; kTooMany when there was none left.
   virtual Status spend(const Spenders& /*spenders*/, Budget /*budget*/) { return Ok{}; }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "domain/filename.h"
 #include "domain/honest_name.h"
+#include "domain/pictures.h"
 
 namespace cloakroom {
 
@@ -129,12 +130,18 @@ Result<std::vector<Attachment>> Uploads::take(const UploadRequest& request) {
   }
   UploadClaim unpaid = request.claim;
   unpaid.room = room_for(request, made);
-  if (rules_.scan != nullptr) {
+  const bool is_looked_at = rules_.imager != nullptr && std::any_of(made.begin(), made.end(), [](const Attachment& a) {
+                              return may_have_picture(a.mime_type);
+                            });
+  if (rules_.scan != nullptr || is_looked_at) {
     TRY(rows_.spend(unpaid.spenders, Budget::kUploads));
     unpaid.spenders = {};
   }
   TRY(strip_all(request, made));
   TRY(scan_all(request, made));
+  for (std::size_t i = 0; rules_.imager != nullptr && i < made.size(); ++i) {
+    look_at_picture(*rules_.imager, request.files[i].bytes, made[i]);
+  }
   Status kept = keep(request, {store_, rules_.keys}, unpaid, made);
   if (!kept && fallback_.store != nullptr && is_away(kept.error())) {
     log(Level::kInfo, "upload.kept_aside", {{"files", made.size()}, {"detail", kept.error().detail}});

@@ -1,8 +1,8 @@
 // upload.h — takes files in, all or nothing.
 //
-// Order    limits, sniff, metadata out, virus scan, deletion tickets, bytes (hashed on the way, durable), rows. The
-//          rows are the commit point: whatever fails before it leaves nothing but objects that a job deletes, also
-//          after a crash of this process or host.
+// Order    limits, sniff, metadata out, virus scan, a look at pictures (domain/pictures.h), deletion tickets, bytes
+//          (hashed on the way, durable), rows. The rows are the commit point: whatever fails before it leaves nothing
+//          but objects that a job deletes, also after a crash of this process or host.
 // Budget   an upload is paid for once, before it costs anybody much: before the scan, else with the tickets.
 // Quota    room for all files is held by the tickets, and given back at once when the upload fails.
 // Away     when the store is away and there is a fallback, the same is done there, with a job for each row that moves
@@ -19,7 +19,9 @@
 
 #include "domain/access.h"
 #include "domain/fallback.h"
+#include "domain/image_ports.h"
 #include "domain/ports.h"
+#include "domain/spool.h"
 #include "domain/stored_meta.h"
 #include "domain/strip.h"
 #include "domain/virus_scan.h"
@@ -47,6 +49,8 @@ struct UploadRules {
   StoredHeadersOf stored_headers = {};
   VirusScan* scan = nullptr;       // null: nothing is scanned
   MetadataStrip* strip = nullptr;  // null: pictures are kept as they come
+  Imager* imager = nullptr;        // null: nobody looks at pictures
+  NamelessFile nameless = {};      // for pictures that are not in a file yet; needed with `strip` and `imager`
   QuotaRules quotas = {};
 };
 

@@ -48,6 +48,7 @@ constexpr std::array kTable{
     Row{Errc::kUndecodable, 422, "undecodable", "Unprocessable Content", "No picture can be made of this file."},
     Row{Errc::kImagerAway, 503, "imager_away", "Service Unavailable",
         "Pictures cannot be made at the moment. Try again soon."},
+    Row{Errc::kNotYet, 503, "not_yet", "Service Unavailable", "This is being made. Try again in a moment."},
     Row{Errc::kDiskFull, 507, "disk_full", "Insufficient Storage", "There is no room left. Nothing was kept."},
     Row{Errc::kUnavailable, 503, "unavailable", "Service Unavailable",
         "The service is overloaded. Nothing was changed; try again soon."},
@@ -122,7 +123,8 @@ Response problem(const Error& error, std::string_view request_id) {
   if (error.code == Errc::kDatabase || error.code == Errc::kStore || error.code == Errc::kStoreAway ||
       error.code == Errc::kUnavailable)
     r.add("Retry-After", "2");
-  if (error.code == Errc::kScannerAway) r.add("Retry-After", "10");
+  if (error.code == Errc::kScannerAway || error.code == Errc::kImagerAway) r.add("Retry-After", "10");
+  if (error.code == Errc::kNotYet) r.add("Retry-After", "1");
   // draft-ietf-httpapi-ratelimit-headers-08: structured fields; r what is left, t seconds until there is more
   if (error.code == Errc::kTooMany) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(error.retry_after).count();
@@ -175,7 +177,7 @@ std::string header_block(const Request& request, const Response& response) {
   out.append("X-Request-Id: ").append(request.id).append("\r\n");
   out.append("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n");
   const std::uint64_t length = response.stream ? response.stream_bytes : response.body.size();
-  if (!is_bodyless(response)) out += fmt::format("Content-Length: {}\r\n", length);
+  if (!is_bodyless(response) && response.has_length) out += fmt::format("Content-Length: {}\r\n", length);
   return out + "\r\n";
 }
 

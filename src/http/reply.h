@@ -26,6 +26,7 @@ struct Response {
   // Set: the bytes come from here; `stream_bytes` is their exact number, more than 0.
   std::function<Status(ByteSink&)> stream;
   std::uint64_t stream_bytes = 0;
+  bool has_length = true;  // false, to a HEAD alone: nobody knows how long the answer to a GET will be
   // For the log: bytes that nginx sends in our place (X-Accel-Redirect).
   std::uint64_t handed_over_bytes = 0;
   // For the log: why it is an error, in our own words.

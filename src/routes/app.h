@@ -12,6 +12,7 @@
 #include "domain/direct_upload.h"
 #include "domain/download.h"
 #include "domain/upload.h"
+#include "domain/variants.h"
 #include "http/body.h"
 #include "http/origin.h"
 #include "http/reply.h"
@@ -51,6 +52,7 @@ struct App {
   const LinkTokens* links = nullptr;        // null: no links
   Scanner* scanner = nullptr;               // null: nothing is scanned
   bool scanner_needed = true;               // without it no upload is taken
+  Variants* variants = nullptr;             // null: there are no pictures
 };
 
 struct Context {
@@ -74,6 +76,8 @@ Evidence evidence_of(const Request& request);
 Uuid named_id(std::string_view text);
 // One file by its id, which spends a download.
 Result<std::optional<ReadableAttachment>> find_file(App& app, const Context& context, const Uuid& id);
+// The same, with its variants of a name.
+Result<FileAndVariants> find_file_and_variants(App& app, const Context& context, const Uuid& id, std::string_view name);
 // A link that came with a request for a file is added to the caller, and makes one of nobody. A bad one is like none.
 void take_link(const App& app, const Route& route, const Context& context, Result<Caller>& caller);  // links.cc
 // "/api/files/ID/NAME?link=TOKEN"
@@ -81,15 +85,24 @@ std::string link_url(const App& app, const Attachment& attachment, std::string_v
 // kDenied for a write that a foreign page may have made the browser send: with a cookie, or with what nginx says.
 Status check_origin(const App& app, const Request& request);
 
+// A request whose answer is being made by somebody else may come again instead of waiting here (kNotYet).
+struct Turn {
+  bool is_first = true;  // budgets are taken from once
+  bool is_last = true;
+  std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();  // the first one
+};
+enum class Served { kDone, kLater };
+
 // Routes, answers and logs one request; the caller has a live exchange and finishes it.
 class Dispatcher {
  public:
   explicit Dispatcher(App& app);
-  void serve(Exchange& exchange);
+  // kLater: nothing was answered nor logged, ask again with the same exchange. Not in its last turn.
+  Served serve(Exchange& exchange, const Turn& turn = {});
 
  private:
   struct Outcome;
-  Result<Response> answer(const Request& request, Outcome& outcome);
+  Result<Response> answer(const Request& request, const Turn& turn, Outcome& outcome);
   HeaderList policies(const Request& request) const;
 
   App& app_;
@@ -105,6 +118,7 @@ Result<Response> sign_direct_parts(App&, const Context&);
 Result<Response> complete_direct_upload(App&, const Context&);
 Result<Response> get_file(App&, const Context&);  // files.cc
 Result<Response> get_dialog_file(App&, const Context&);
+Result<Response> get_variant(App&, const Context&);      // variants.cc
 Result<Response> post_link_token(App&, const Context&);  // links.cc
 Result<Response> get_attachment(App&, const Context&);   // attachments.cc
 Result<Response> list_attachments(App&, const Context&);

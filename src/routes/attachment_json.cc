@@ -1,6 +1,9 @@
 // attachment_json.cc — rows to JSON; store keys stay inside.
 #include "routes/attachment_json.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "base/encode.h"
 #include "http/disposition.h"
 #include "http/media_type.h"
@@ -31,7 +34,37 @@ std::string stable_url(const App& app, const Attachment& a) {
   return app.options.route_prefix + "/files/" + to_string(a.id) + "/" + percent_encode(a.filename);
 }
 
-Json attachment_json(const App& app, const Attachment& a) {
+namespace {
+
+// Thumbnails with an address of their own, where they have one.
+std::vector<Variant> made_thumbs(const App& app, std::span<const Attachment> attachments) {
+  if (app.variants == nullptr || !app.downloads.gives_direct_urls()) return {};
+  std::vector<Uuid> ids;
+  for (const Attachment& a : attachments) {
+    if (a.status != AttachmentStatus::kQuarantined && app.variants->may_be_made(a)) ids.push_back(a.id);
+  }
+  auto found = app.variants->thumbs(ids);
+  return found ? *std::move(found) : std::vector<Variant>();  // the stable address does, too
+}
+
+// Empty where it is known that there is none, or nobody knows and it is not even a picture by its type.
+std::string thumb_url(const App& app, const Attachment& a, std::span<const Variant> made) {
+  const VariantSize* size = app.variants == nullptr ? nullptr : app.variants->thumb();
+  const bool is_likely = a.picture != Picture::kUnknown || file_type(a.mime_type) == "image";
+  if (size == nullptr || a.status == AttachmentStatus::kQuarantined || !is_likely || !app.variants->may_be_made(a)) {
+    return {};
+  }
+  const auto own = std::find_if(made.begin(), made.end(), [&](const Variant& v) { return v.id.attachment_id == a.id; });
+  if (own != made.end()) {
+    const Attachment file = as_file(*own, a);
+    const FileHeaders headers = file_headers(file, false);
+    std::string direct = app.downloads.direct_url(file, {headers.disposition, headers.content_type});
+    if (!direct.empty()) return direct;
+  }
+  return app.options.route_prefix + "/files/" + to_string(a.id) + "/" + size->name + "/" + percent_encode(a.filename);
+}
+
+Json one_json(const App& app, const Attachment& a, std::span<const Variant> thumbs) {
   Json object(json_object());
   const auto put = [&](const char* name, Json value) { json_object_set_new(object.get(), name, value.release()); };
   const std::string id = to_string(a.id);
@@ -57,17 +90,26 @@ Json attachment_json(const App& app, const Attachment& a) {
   put("sha256", json_text(hex_encode(a.sha256)));
   put("width", optional_number(a.width));
   put("height", optional_number(a.height));
-  put("placeholder", Json(json_null()));
+  put("placeholder", optional_text(a.placeholder));
+  put("frames", optional_number(a.frames));
+  put("duration_ms", optional_number(a.duration_ms));
   put("url", json_text(url));
   put("data_url", json_text(direct.empty() ? url : direct));
-  put("thumb_url", json_text(""));  // no thumbnails yet: clients show the file itself
+  put("thumb_url", json_text(thumb_url(app, a, thumbs)));
   put("created_at", json_text(iso8601_ms(a.created_at)));
   return object;
 }
 
+}  // namespace
+
+Json attachment_json(const App& app, const Attachment& a) {
+  return one_json(app, a, made_thumbs(app, std::span(&a, 1)));
+}
+
 std::string attachments_text(const App& app, std::span<const Attachment> attachments) {
   const Json list(json_array());
-  for (const Attachment& a : attachments) json_array_append_new(list.get(), attachment_json(app, a).release());
+  const std::vector<Variant> thumbs = made_thumbs(app, attachments);
+  for (const Attachment& a : attachments) json_array_append_new(list.get(), one_json(app, a, thumbs).release());
   return dump_json(list);
 }
 

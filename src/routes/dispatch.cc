@@ -19,6 +19,7 @@ constexpr std::array kRoutes{
     Route{"POST", "/direct-uploads/{id}/parts", Access::kCaller, sign_direct_parts},
     Route{"POST", "/direct-uploads/{id}/complete", Access::kCaller, complete_direct_upload},
     Route{"GET HEAD", "/files/{id}/{filename}", Access::kReader, get_file},
+    Route{"GET HEAD", "/files/{id}/{variant}/{filename}", Access::kReader, get_variant},
     Route{"GET HEAD", "/support-chat/attachments/{dialog_id}/{id}", Access::kReader, get_dialog_file},
     Route{"GET HEAD", "/attachments", Access::kCaller, list_attachments},
     Route{"POST", "/attachments/link", Access::kCaller, link_attachments},
@@ -80,6 +81,11 @@ Result<std::optional<ReadableAttachment>> find_file(App& app, const Context& con
   return app.rows.find_within(id, context.caller.user_id, context.spenders);
 }
 
+Result<FileAndVariants> find_file_and_variants(App& app, const Context& context, const Uuid& id,
+                                               std::string_view name) {
+  return app.rows.find_with_variants(id, context.caller.user_id, context.spenders, name);
+}
+
 // What the log line needs beyond the response.
 struct Dispatcher::Outcome {
   std::string_view route = "-";
@@ -88,7 +94,7 @@ struct Dispatcher::Outcome {
 
 Dispatcher::Dispatcher(App& app) : app_(app), router_(app.options.route_prefix, patterns()) {}
 
-Result<Response> Dispatcher::answer(const Request& request, Outcome& outcome) {
+Result<Response> Dispatcher::answer(const Request& request, const Turn& turn, Outcome& outcome) {
   if (is_preflight(request, app_.options.origins)) {
     Response allowed;
     allowed.status = 204;
@@ -118,7 +124,7 @@ Result<Response> Dispatcher::answer(const Request& request, Outcome& outcome) {
     }
     if (is_write(request.method)) TRY(check_origin(app_, request));
   }
-  if (route.access != Access::kAnyone && !context.caller.is_service()) {
+  if (route.access != Access::kAnyone && !context.caller.is_service() && turn.is_first) {
     const bool is_known = context.caller.user_id && app_.identity.tells_users_apart();
     context.spenders = spenders_of(app_.options.rates, is_known ? context.caller.user_id : std::nullopt,
                                    request.header("REMOTE_ADDR"));
@@ -137,8 +143,7 @@ HeaderList Dispatcher::policies(const Request& request) const {
   return headers;
 }
 
-void Dispatcher::serve(Exchange& exchange) {
-  const auto start = std::chrono::steady_clock::now();
+Served Dispatcher::serve(Exchange& exchange, const Turn& turn) {
   Outcome outcome;
   Response response;
   Request request;
@@ -147,7 +152,8 @@ void Dispatcher::serve(Exchange& exchange) {
   if (read) {
     request = *std::move(read);
     request.answer_headers = policies(request);
-    auto answered = guarded([&] { return answer(request, outcome); });
+    auto answered = guarded([&] { return answer(request, turn, outcome); });
+    if (!answered && answered.error().code == Errc::kNotYet && !turn.is_last) return Served::kLater;
     response = answered ? *std::move(answered) : problem(answered.error(), request.id);
   } else {
     request.id = request_id(exchange);
@@ -156,7 +162,7 @@ void Dispatcher::serve(Exchange& exchange) {
     response = problem(read.error(), request.id);
   }
   const auto sent = guarded([&] { return send(request, response, exchange); });
-  const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - turn.begun).count();
   const bool server_fault = response.status >= 500 || !sent;
   // nginx's question before an upload is part of that upload, which has its own line, unless the answer was no
   const bool only_asked = outcome.route == kMayUpload && !response.is_error;
@@ -174,6 +180,7 @@ void Dispatcher::serve(Exchange& exchange) {
        {"ms", ms},
        {"err", response.is_error ? error_name(response.error) : std::string_view()},
        {"detail", sent ? std::string_view(response.error_detail) : std::string_view(sent.error().detail)}});
+  return Served::kDone;
 }
 
 }  // namespace cloakroom

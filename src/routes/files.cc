@@ -9,6 +9,7 @@
 #include "http/range.h"
 #include "routes/app.h"
 #include "routes/attachment_json.h"
+#include "routes/file_answer.h"
 
 namespace cloakroom {
 namespace {
@@ -177,6 +178,8 @@ Result<Attachment> readable(App& app, const Context& context, const Uuid& id) {
   }
 }
 
+}  // namespace
+
 Result<Response> file_answer(App& app, const Context& context, const Attachment& attachment) {
   const Request& request = context.request;
   const bool download = query_value(request.query, "download") == "1";
@@ -222,8 +225,6 @@ Result<Response> file_answer(App& app, const Context& context, const Attachment&
   TRY_ASSIGN(const DownloadPlan plan, app.downloads.plan(attachment, wish));
   return std::visit(Render{app, attachment, headers, asked, kept, std::move(r)}, plan);
 }
-
-}  // namespace
 
 Result<Response> get_file(App& app, const Context& context) {
   TRY_ASSIGN(const Attachment attachment, readable(app, context, named_id(context.params[0])));

@@ -41,7 +41,7 @@ static void every_way_of_deletion_is_on_record_with_the_size() {
   CHECK(CHECK_OK(w.rows.remove_unlinked(by_us.id)));
   CHECK_OK(w.database.run_script("DELETE FROM attachments" + where_id(by_sql)));
   CHECK(w.since(0) == (Found{{by_us.key, 3}, {by_sql.key, 6ULL << 30}}));
-  CHECK_OK(w.database.run_script("TRUNCATE attachments"));
+  CHECK_OK(w.database.run_script("TRUNCATE attachments CASCADE"));
   CHECK_EQ(w.since(0).size(), 3u);
   CHECK_EQ(w.since(0).count(cut.key), 1u);
 }

@@ -267,7 +267,7 @@ void truncate_queues_every_object_and_a_rolled_back_delete_none() {
   put(w.rows, upload());
   CHECK_OK(w.database.run_script("BEGIN; DELETE FROM attachments; ROLLBACK"));
   CHECK_EQ(w.count("jobs"), "0");
-  CHECK_OK(w.database.run_script("TRUNCATE attachments"));
+  CHECK_OK(w.database.run_script("TRUNCATE attachments CASCADE"));
   CHECK_EQ(w.count("jobs"), "2");
   CHECK_EQ(w.count(kDeletionOf + "'" + a.key + "'"), "1");
 }

@@ -67,8 +67,9 @@ def token(user="alice", key=SECRET, algorithm="HS256", ttl=3600, **claims):
 
 class Stack:
     """`settings` go to every program. `like`: another stack, whose rows, files and bucket this one shares.
-    `images`: has a cloakroom-image of its own. `server`, `http`: more lines for nginx. `app`: an installed tree (bin/, share/cloakroom/). `hosts`: names that nginx
-    finds on this machine, for it does not resolve what is below localhost by itself, as libcurl does."""
+    `server`, `http`: more lines for nginx. `app`: an installed tree (bin/, share/cloakroom/). `hosts`: names that nginx
+    finds on this machine, for it does not resolve what is below localhost by itself, as libcurl does. `images`: with a
+    cloakroom-image of its own."""
 
     def __init__(self, app, folder, database, settings=None, like=None, server="", http="", jobs=True,
                  hosts=(), images=False):
@@ -90,12 +91,12 @@ class Stack:
         }
         if like:
             self.settings.update({k: v for k, v in like.settings.items() if k.startswith(("S3_", "STORAGE", "MAX_"))})
+        if images:
+            self.settings["IMAGE_SOCKET"] = str(self.dir / "images/image.sock")
         self.settings.update(settings or {})
         self.settings = {k: str(v) for k, v in self.settings.items() if v is not None}
-        if images:
-            self.settings["IMAGE_SOCKET"] = str(self.dir / "image.sock")
+        self.worker = self.jobs = self.nginx = self.images = None
         self.with_images = images
-        self.worker = self.jobs = self.nginx = self.imager = None
         self.times_asked = 0
 
     # --- life -------------------------------------------------------------------------------------------------------
@@ -118,7 +119,7 @@ class Stack:
         own_files.mkdir(exist_ok=True)
         own(own_files)
         if self.with_images:
-            self.imager = Imager(self.app, self.dir, self.dir / "log/image.log")
+            self.start_images()
         self.start_worker()
         if self.with_jobs and not self.like:
             self.start_jobs()
@@ -144,6 +145,16 @@ class Stack:
         if not self.worker.running():
             raise RuntimeError(f"the worker did not start: {self.worker.text()[-2000:]}")
 
+    def start_images(self):
+        folder = self.dir / "images"
+        folder.mkdir(exist_ok=True)
+        own(folder)
+        self.images = Imager(self.app, folder)
+
+    def stop_images(self):
+        self.images.process.stop(signal.SIGTERM)
+        self.images = None
+
     def start_jobs(self):
         self.jobs = Process([self.app / "bin/cloakroom", "jobs"], self.env, self.dir / "log/jobs.log")
 
@@ -168,11 +179,11 @@ class Stack:
                 f'mount --bind {file} /etc/hosts; exec "$@"', "sh"]
 
     def stop(self):
-        imager = self.imager and self.imager.process
-        for process, how in ((self.nginx, signal.SIGTERM), (self.jobs, signal.SIGTERM), (self.worker, signal.SIGTERM),
-                             (imager, signal.SIGTERM)):
+        for process, how in ((self.nginx, signal.SIGTERM), (self.jobs, signal.SIGTERM), (self.worker, signal.SIGTERM)):
             if process:
                 process.stop(how)
+        if self.images:
+            self.stop_images()
 
     def worker_children(self):
         return children(self.worker.pid)

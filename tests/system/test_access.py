@@ -1,14 +1,23 @@
 """test_access.py — who may do what with a file: the whole matrix, and what losing membership does to cached bytes."""
+import io
 import json
 import uuid
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from links import SECRET, link
 from processes import wait_until
 
-DATA = b"bytes that not everybody may see"
+
+def png():
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30), (200, 30, 60)).save(out, "PNG")
+    return out.getvalue()
+
+
+DATA = png()  # a picture that not everybody may see
 STATES = ("uploaded", "linked", "deleted", "quarantined")
 
 # Rows: who. Columns: the states above. A link comes with nobody's identity.
@@ -28,8 +37,7 @@ LINKS = {who: (401, 401, 401, 401) for who in ("good link", "expired link", "for
 MATRIX = {
     "read": READ,
     "read in its dialog": READ,
-    # there are no variants yet: the same 404 for everybody
-    "variant": {who: (404, 404, 404, 404) for who in READ},
+    "variant": READ,
     "metadata": {
         "anonymous":     (401, 401, 401, 401),
         "stranger":      (404, 404, 404, 404),
@@ -80,7 +88,7 @@ def in_state(stack, state):
     dialog = new_id("d")
     stack.members(dialog, "alice", "bob", "fred")
     stack.members(dialog, "alice", "bob")
-    made = {**stack.upload(DATA, "a.txt", dialog_id=dialog), "dialog_id": dialog}
+    made = {**stack.upload(DATA, "a.png", dialog_id=dialog), "dialog_id": dialog}
     if state in ("linked", "quarantined"):
         assert stack.link(new_id("m"), made["id"], dialog_id=dialog).status == 200
     if state == "quarantined":
@@ -101,7 +109,7 @@ def act(stack, what, who, made, other):
     user, query = USERS.get(who), link_of(who, made, other)
     meta = "/api/attachments/" + made["id"]
     if what in ("read", "read in its dialog", "variant"):
-        path = {"read": made["url"], "variant": f"/api/files/{made['id']}/thumb/a.txt",
+        path = {"read": made["url"], "variant": f"/api/files/{made['id']}/thumb/a.png",
                 "read in its dialog": f"/api/support-chat/attachments/{made['dialog_id']}/{made['id']}"}[what] + query
         return [stack.get(path, user), stack.get(path, user, method="HEAD")]
     if what == "metadata":
@@ -126,6 +134,8 @@ def check_column(stack, what):
             for answer in act(stack, what, who, made, other):
                 if answer.status != row[place]:
                     wrong.append(f"{what}, {who}, {state}: {answer.status} instead of {row[place]}")
+                if answer.status == 200 and what == "variant" and answer.body:
+                    assert Image.open(io.BytesIO(answer.body)).size == (40, 30)
                 if answer.status == 200 and what.startswith("read") and answer.body not in (b"", DATA):
                     wrong.append(f"{what}, {who}, {state}: other bytes")
                 if answer.status in (401, 404) and answer.body:
@@ -138,7 +148,7 @@ def check_column(stack, what):
 
 @pytest.fixture(scope="module")
 def guarded(world):
-    return world.stack({"LINK_SECRET": SECRET}).start()
+    return world.stack({"LINK_SECRET": SECRET}, images=True).start()
 
 
 @pytest.mark.parametrize("what", MATRIX)
@@ -148,7 +158,9 @@ def test_the_access_matrix(guarded, what):
 
 
 def test_the_bytes_in_s3_follow_the_same_matrix(new_stack, s3):
-    check_column(new_stack(stack={"like": s3}, LINK_SECRET=SECRET), "read")
+    stack = new_stack(stack={"like": s3, "images": True}, LINK_SECRET=SECRET)
+    check_column(stack, "read")
+    check_column(stack, "variant")
 
 
 def test_streamed_bytes_follow_it_too(new_stack, guarded):

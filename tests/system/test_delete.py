@@ -49,7 +49,7 @@ def test_rows_that_the_application_deletes_take_their_objects_along(stack, how, 
     if how == "DELETE":
         stack.sql("DELETE FROM attachments WHERE message_id = %s", message)
     elif how == "TRUNCATE":
-        stack.sql("TRUNCATE attachments")
+        stack.sql("TRUNCATE attachments CASCADE")
     else:  # rows of the application that ours hang on
         stack.sql("CREATE TABLE app_posts (id text PRIMARY KEY)")
         try:

@@ -184,7 +184,7 @@ def test_a_host_that_was_down_purges_when_it_is_back(new_stack):
     made = fill_cache(stack)
     # by the application's own SQL, in one statement, and by a truncation of what is left
     stack.sql("DELETE FROM attachments WHERE id = %s", made[0]["id"])
-    stack.sql("TRUNCATE attachments")
+    stack.sql("TRUNCATE attachments CASCADE")
     assert len(cached_files(stack)) == 6
     assert stack.get(made[0]["url"]).status == 404, "a copy alone gives nobody anything"
     stack.start_jobs()

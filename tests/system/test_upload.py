@@ -67,7 +67,7 @@ def test_an_answer_never_shows_the_key_in_the_store(local):
     assert key not in answer.body.decode()
     assert set(answer.json()[0]) == {
         "id", "message_id", "dialog_id", "account_id", "uploader_id", "status", "file_type", "filename", "extension",
-        "mime_type", "size", "file_size", "sha256", "width", "height", "placeholder", "url", "data_url", "thumb_url",
+        "mime_type", "size", "file_size", "sha256", "width", "height", "placeholder", "frames", "duration_ms", "url", "data_url", "thumb_url",
         "created_at"}
 
 

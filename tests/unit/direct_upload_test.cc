@@ -11,6 +11,7 @@
 #include "check.h"
 #include "fake/clock.h"
 #include "fake/direct.h"
+#include "fake/imager.h"
 #include "fake/rows.h"
 #include "fake/sniffer.h"
 #include "fake/store.h"
@@ -372,8 +373,42 @@ static void a_name_that_lies_about_the_bytes_gets_their_extension() {
   CHECK_EQ(w.store.inner.memory.objects().at(a.key).meta.content_disposition, "inline; filename=x.js.gif");
 }
 
+// A world with an Imager, in which a picture of five bytes was uploaded.
+struct Pictured : World {
+  fake::FakeImager imager;
+  Uuid id;
+  Pictured() {
+    uploads.imager = &imager;
+    uploads.nameless = [] { return UniqueFd(::memfd_create("nameless", MFD_CLOEXEC)); };
+    wish.content_type = "image/png";
+    sniffer.next_types = {"image/png", "image/png"};
+    id = uploaded();
+  }
+};
+
+static void a_picture_is_looked_at_with_the_bytes_that_are_read_anyway() {
+  Pictured w;
+  const Attachment a = CHECK_OK(w.complete(w.id)).attachment;
+  CHECK_EQ(w.imager.probed.size(), 1u);
+  CHECK_EQ(w.imager.probed.front().bytes, "hello");
+  CHECK(a.width == 40U && a.placeholder.has_value() && a.wants_variants && a.sha256 == sha256("hello"));
+  CHECK_EQ(std::count(w.journal.begin(), w.journal.end(), "get"), 2);  // the head, then all of it
+}
+
+static void without_room_for_a_file_or_an_imager_it_is_kept_all_the_same() {
+  Pictured full;
+  full.uploads.nameless = []() -> Result<UniqueFd> { return Error{Errc::kDiskFull, "full"}; };
+  const Attachment a = CHECK_OK(full.complete(full.id)).attachment;
+  CHECK(full.imager.probed.empty() && !a.width && a.wants_variants);
+  Pictured away;
+  away.imager.failures.fail(1, Error{Errc::kImagerAway, "down"});
+  CHECK(CHECK_OK(away.complete(away.id)).attachment.wants_variants);
+}
+
 int main() {
   const CMUnitTest tests[] = {
+      CASE(a_picture_is_looked_at_with_the_bytes_that_are_read_anyway),
+      CASE(without_room_for_a_file_or_an_imager_it_is_kept_all_the_same),
       CASE(a_ticket_has_its_row_before_it_is_signed),
       CASE(without_a_row_nothing_is_signed),
       CASE(the_limit_of_uploads_counts_and_declared_types_are_checked),

@@ -62,12 +62,12 @@ struct World {
   Result<std::vector<Attachment>> take() { return Uploads(rows, store, sniffer, clock, rules).take(request); }
 
   DirectUploads service() {
-    return DirectUploads({rows, tickets, store, direct, sniffer, clock,
-                          [this] {
-                            ++spooled;
-                            return open_nameless("/tmp");
-                          }},
-                         rules, {});
+    UploadRules with_spool = rules;
+    with_spool.nameless = [this] {
+      ++spooled;
+      return open_nameless("/tmp");
+    };
+    return DirectUploads({rows, tickets, store, direct, sniffer, clock}, with_spool, {});
   }
   Result<Completed> send(std::string_view bytes, std::optional<Sha256Digest> sha256 = {}) {
     const DirectRequest wish{.caller = kAlice,

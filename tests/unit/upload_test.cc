@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "check.h"
 #include "fake/clock.h"
+#include "fake/imager.h"
 #include "fake/rows.h"
 #include "fake/sniffer.h"
 #include "fake/store.h"
@@ -228,8 +229,67 @@ static void a_name_that_lies_about_the_bytes_gets_their_extension_before_the_key
   CHECK_EQ(made[1].filename, "x.png.txt");
 }
 
+// A world whose Imager is asked.
+struct Pictured : World {
+  fake::FakeImager imager{&journal};
+  Pictured() {
+    rules.imager = &imager;
+    sniffer.next_types = {"image/png"};
+  }
+};
+
+static void a_look_at_a_picture_comes_before_the_tickets_and_fills_the_row() {
+  Pictured w;
+  w.imager.facts = {
+      .width = 64, .height = 48, .frames = 3, .duration_ms = 90, .has_alpha = true, .placeholder = "data:x"};
+  const Attachment a = CHECK_OK(w.file("a.png", "pixels").take()).front();
+  CHECK_EQ(w.journal.front(), "probe");
+  CHECK_EQ(w.imager.probed.front().bytes, "pixels");
+  CHECK_EQ(w.imager.probed.front().mime_type, "image/png");
+  CHECK(a.width == 64U && a.height == 48U && a.frames == 3U && a.duration_ms == 90U);
+  CHECK(a.picture == Picture::kAlpha && a.placeholder == "data:x" && a.wants_variants);
+  CHECK(w.rows.attachments.front().placeholder == "data:x");
+}
+
+static void files_of_other_kinds_and_empty_ones_are_not_looked_at() {
+  Pictured w;
+  w.sniffer.next_types = {"text/plain", "image/png", "application/pdf"};
+  const auto made = CHECK_OK(w.file("a", "one").file("b", "").file("c", "pdf").take());
+  CHECK_EQ(w.imager.probed.size(), 1u);
+  CHECK(!made[0].wants_variants && !made[1].wants_variants && made[2].wants_variants);
+  CHECK(made[0].picture == Picture::kUnknown && !made[0].width);
+}
+
+static void a_sound_has_no_sides_and_no_frames() {
+  Pictured w;
+  w.sniffer.next_types = {"audio/mpeg"};
+  w.imager.facts = {.duration_ms = 9000};
+  const Attachment a = CHECK_OK(w.file("a.mp3", "sound").take()).front();
+  CHECK(!a.width && !a.frames && a.duration_ms == 9000U && !a.placeholder && a.wants_variants);
+}
+
+static void no_answer_of_an_imager_fails_an_upload() {
+  struct Case {
+    Errc code;
+    Picture picture;
+    bool wants_variants;
+  };
+  for (const Case& c :
+       {Case{Errc::kImagerAway, Picture::kUnknown, true}, Case{Errc::kUndecodable, Picture::kNone, false},
+        Case{Errc::kUnsupportedType, Picture::kUnknown, false}}) {
+    Pictured w;
+    w.imager.failures.fail(1, Error{c.code, "no"});
+    const Attachment a = CHECK_OK(w.file("a.png", "pixels").take()).front();
+    CHECK(!a.width && a.picture == c.picture && a.wants_variants == c.wants_variants);
+  }
+}
+
 int main() {
   const CMUnitTest tests[] = {
+      CASE(a_look_at_a_picture_comes_before_the_tickets_and_fills_the_row),
+      CASE(files_of_other_kinds_and_empty_ones_are_not_looked_at),
+      CASE(a_sound_has_no_sides_and_no_frames),
+      CASE(no_answer_of_an_imager_fails_an_upload),
       CASE(tickets_come_before_bytes_and_bytes_before_rows),
       CASE(what_is_stored_is_what_was_sent_and_what_the_row_says),
       CASE(the_sniffer_sees_the_head_of_each_file_alone),

@@ -1,0 +1,40 @@
+// pictures.cc — the Imager's answer, as the row has it.
+#include "domain/pictures.h"
+
+#include "base/log.h"
+
+namespace cloakroom {
+namespace {
+
+std::optional<std::uint32_t> unless_none(std::uint32_t number) {
+  return number > 0 ? std::optional(number) : std::nullopt;
+}
+
+}  // namespace
+
+bool may_have_picture(std::string_view mime_type) {
+  return file_type(mime_type) != "file" || mime_type == "application/pdf";
+}
+
+void look_at_picture(Imager& imager, const FileRange& bytes, Attachment& a) {
+  if (bytes.size == 0 || !may_have_picture(a.mime_type)) return;
+  const auto facts = imager.probe(bytes, a.mime_type);
+  if (!facts) {
+    const bool is_broken = facts.error().code == Errc::kUndecodable;
+    if (is_broken) a.picture = Picture::kNone;
+    a.wants_variants = !is_broken && facts.error().code != Errc::kUnsupportedType;
+    if (facts.error().code == Errc::kUnsupportedType) return;
+    log(Level::kInfo, is_broken ? "picture.refused" : "picture.not_looked_at",
+        {{"id", to_string(a.id)}, {"type", a.mime_type}, {"detail", facts.error().detail}});
+    return;
+  }
+  a.width = unless_none(facts->width);
+  a.height = unless_none(facts->height);
+  a.frames = a.width ? unless_none(facts->frames) : std::nullopt;
+  a.duration_ms = unless_none(facts->duration_ms);
+  a.picture = facts->has_alpha ? Picture::kAlpha : Picture::kOpaque;
+  if (!facts->placeholder.empty()) a.placeholder = facts->placeholder;
+  a.wants_variants = true;
+}
+
+}  // namespace cloakroom

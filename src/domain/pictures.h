@@ -1,0 +1,22 @@
+// pictures.h — what a look at a file tells about its picture, and that the look costs nobody his upload.
+//
+// Asked    for files of kinds that a decoder may know: pictures, films, sounds, PDF.
+// Rule     an Imager that is away or finds no picture changes nothing for the uploader: the row says less, the log why.
+//          What is broken, or a bomb, is marked (Picture::kNone) and no decoder gets it again.
+// Log      picture.refused, picture.not_looked_at: id, type, detail
+#pragma once
+
+#include <string_view>
+
+#include "base/file.h"
+#include "domain/attachment.h"
+#include "domain/image_ports.h"
+
+namespace cloakroom {
+
+bool may_have_picture(std::string_view mime_type);
+
+// Fills what the row has for it, and `wants_variants` unless it is known that there will be none.
+void look_at_picture(Imager& imager, const FileRange& bytes, Attachment& attachment);
+
+}  // namespace cloakroom
