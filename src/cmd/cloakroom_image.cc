@@ -74,7 +74,8 @@ int child_main(const ImagerConfig& config, UniqueFd listener, UniqueFd go) {
                            .output_bytes = limits::kImageOutputBytes,
                            .cpu = config.images.timeout + std::chrono::seconds(1),
                            .descriptors = kDescriptors};
-  Status ready = limit_decoder(most);
+  const auto nowhere = open_file("/dev/null", O_WRONLY | O_CLOEXEC);
+  Status ready = nowhere ? limit_decoder(most) : Status(nowhere.error());
   if (ready && config.sandbox) ready = confine_decoder();
   if (!ready) {
     log(Level::kError, "child.start_failed", {{"detail", ready.error().detail}});
@@ -86,7 +87,7 @@ int child_main(const ImagerConfig& config, UniqueFd listener, UniqueFd go) {
   // nobody else's question can be taken from here on, and the parent's clock starts
   listener.reset();
   go.reset();
-  if (const Status served = serve_question(connection.get(), config.images.max_pixels); !served) {
+  if (const Status served = serve_question(connection.get(), {config.images.max_pixels, nowhere->get()}); !served) {
     log(Level::kWarning, "image.refused", {{"detail", served.error().detail}});
   }
   return 0;

@@ -62,7 +62,7 @@ Status restrict_reading() {
 constexpr std::array kAllowed{
     // bytes of descriptors that it has
     "read", "pread64", "readv", "preadv", "write", "pwrite64", "writev", "pwritev", "lseek", "close", "fstat", "fcntl",
-    "poll", "ppoll", "dup", "accept4", "recvmsg", "sendmsg", "sendto",
+    "poll", "ppoll", "dup", "dup2", "dup3", "accept4", "recvmsg", "sendmsg", "sendto",
     // names: to look, not to touch
     "stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64",
     "statfs", "fstatfs", "getcwd",

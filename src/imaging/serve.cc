@@ -95,6 +95,19 @@ class Mapped {
   std::size_t size_, before_;
 };
 
+// While this lives nothing reaches the log: libraries (glib, poppler) print what they find in a file, line ends
+// included.
+class Quiet {
+ public:
+  explicit Quiet(int nowhere) : log_(::dup(STDERR_FILENO)) { ::dup2(nowhere, STDERR_FILENO); }
+  Quiet(const Quiet&) = delete;
+  Quiet& operator=(const Quiet&) = delete;
+  ~Quiet() { ::dup2(log_.get(), STDERR_FILENO); }
+
+ private:
+  UniqueFd log_;
+};
+
 Result<std::string> probe(const Picture& picture) {
   ImageFacts facts{.width = picture.width,
                    .height = picture.height,
@@ -121,13 +134,16 @@ Result<std::string> operate(const ImageQuestion& q, const Received& from, std::u
 
 }  // namespace
 
-Status serve_question(int connection, std::uint64_t max_pixels) {
+Status serve_question(int connection, const ServeOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
   TRY_ASSIGN(const Received received, receive(connection));
   TRY_ASSIGN(const ImageQuestion question, parse_image_question(received.text));
   const bool renders = question.operation == ImageQuestion::Operation::kRender;
   if (received.files.size() != (renders ? 2U : 1U)) return Error{Errc::kInvalid, "the question lacks its files"};
-  const auto done = operate(question, received, max_pixels);
+  const auto done = [&] {
+    const Quiet quiet(options.nowhere);
+    return operate(question, received, options.max_pixels);
+  }();
   const std::string answer = done ? *done : error_answer(done.error());
   if (::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) {
     return errno_error("answer", "a question", errno);

@@ -9,7 +9,12 @@
 
 namespace cloakroom {
 
+struct ServeOptions {
+  std::uint64_t max_pixels = 0;
+  int nowhere = -1;  // a descriptor of /dev/null, borrowed: where libraries complain to while they have the file
+};
+
 // `connection`: accepted, borrowed. Errors: kInvalid  no question of a client of ours; nothing was answered.
-Status serve_question(int connection, std::uint64_t max_pixels);
+Status serve_question(int connection, const ServeOptions& options);
 
 }  // namespace cloakroom

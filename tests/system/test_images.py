@@ -24,6 +24,8 @@ def imager(world):
     one = Imager(world.app, world.folder("images"))
     yield one
     assert one.stop() == 0
+    foreign = [line for line in one.process.text().splitlines() if not re.match(r"<\d>event=\S+", line)]
+    assert not foreign, "a library wrote into the log"
 
 
 def difference(a, b):
@@ -262,15 +264,17 @@ def test_a_bomb_costs_one_helper_and_little_time(imager, name):
     before = imager.cpu_seconds()
     for answer in (imager.probe(data, kind), imager.render(data, kind, "webp", width=250)):
         refused(answer)
-        assert answer.seconds < 5 * BOMB_SECONDS, "a busy machine is no excuse for more"
+        assert answer.seconds < 13, "IMAGE_TIMEOUT holds on a busy machine, too"
     assert imager.cpu_seconds() - before < 2 * BOMB_SECONDS
     assert imager.probe(saved(quadrants(), "PNG"), "image/png").size == (64, 48)
 
 
 def test_hundreds_of_thousands_of_frames_cost_little(imager):
-    data = pictures.gif_of_many_frames()
+    data, before = pictures.gif_of_many_frames(), imager.cpu_seconds()
     for answer in (imager.probe(data, "image/gif"), imager.render(data, "image/gif", "webp", width=250)):
-        assert answer.seconds < 2 * BOMB_SECONDS, answer
+        assert answer.seconds < 13, answer
+    wait_until(lambda: imager.cpu_seconds() > before, 5, "the helpers have ended")
+    assert imager.cpu_seconds() - before < 2 * BOMB_SECONDS
 
 
 def test_the_type_must_be_what_the_decoder_sees(imager, originals):
@@ -283,6 +287,14 @@ def test_the_type_must_be_what_the_decoder_sees(imager, originals):
     for data in (b"P6 1 1 255 abc", b"<html>", b"", b"\0" * 1000):
         for kind in KINDS:
             refused(imager.probe(data or b" ", kind))
+
+
+def test_complaints_of_libraries_do_not_reach_the_log(imager):
+    """libvips warns of each tile, poppler prints what it cannot read; the fixture looks at the log in the end."""
+    data = bytearray(saved(pictures.noise(400, 300), "JPEG", progressive=True))
+    data[len(data) // 2:len(data) // 2 + 200] = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" * 20
+    assert imager.render(bytes(data), "image/jpeg").facts
+    assert imager.render(pictures.pdf().replace(b"rg", b"r\ng <6>event=forged"), "application/pdf").facts
 
 
 def test_polyglots_are_pictures_and_nothing_else(imager, originals):
