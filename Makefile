@@ -12,11 +12,12 @@
 ##   make check-install  an installation, looked at by nginx and systemd
 ##   make deps           packages to build and run         make clean      remove build/
 ##
-## Variables: V=1 shows commands, WERROR=1 makes warnings errors, CXX=clang++, VARIANT=release|asan|fuzz
+## Variables: V=1 shows commands, WERROR=1 makes warnings errors, CXX=clang++, VARIANT=release|asan, FUZZ_SECONDS=60
 MAKEFLAGS += --no-print-directory
 VARIANT ?= release
 B := build/$(VARIANT)
 CXX = g++
+CLANG = clang++
 Q := $(if $(V),,@)
 say = @printf '  %-8s %s\n' '$(1)' '$(2)'
 
@@ -30,11 +31,10 @@ VIPS_LIBS := $(shell pkg-config --libs vips 2>/dev/null)
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor $(if $(WERROR),-Werror)
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -D_GLIBCXX_ASSERTIONS
 FLAGS_release := -O2 -g1 $(HARDEN)
-FLAGS_asan := -O0 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -D_GLIBCXX_ASSERTIONS
-FLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
+# One build for sanitized tests and fuzzers, by clang: so all is compiled by both compilers.
+FLAGS_asan := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined -D_GLIBCXX_ASSERTIONS
 LINK_release := -pie -Wl,-z,relro,-z,now
 LINK_asan := -fsanitize=address,undefined
-LINK_fuzz := -fsanitize=address,undefined
 ALL_CXXFLAGS := -std=c++20 $(WARN) $(FLAGS_$(VARIANT)) -Isrc $(PKG_CFLAGS) $(CXXFLAGS)
 ALL_LDFLAGS := $(LINK_$(VARIANT)) -Wl,--as-needed $(LDFLAGS)
 
@@ -65,7 +65,7 @@ $(B)/%.o: src/%.cc $(B)/FLAGS
 	$(Q)mkdir -p $(@D); $(CXX) $(ALL_CXXFLAGS) $(MORE_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Tests run once: compiling them without the optimiser takes a quarter of the time.
-TEST_CXXFLAGS = $(filter-out -O% -D_FORTIFY_SOURCE=2,$(ALL_CXXFLAGS)) -Itests
+TEST_CXXFLAGS = $(filter-out -O% -D_FORTIFY_SOURCE=2,$(ALL_CXXFLAGS)) -Itests $(if $(filter asan,$(VARIANT)),-DSANITIZED)
 $(B)/tests/%.o: tests/%.cc $(B)/FLAGS
 	$(call say,CXX,$<)
 	$(Q)mkdir -p $(@D); $(CXX) $(TEST_CXXFLAGS) $(MORE_CFLAGS) -MMD -MP -c -o $@ $<
@@ -169,7 +169,7 @@ contract: $(CONTRACT_TESTS) $(B)/cloakroom-image
 unit-and-contract: $(UNIT_TESTS) $(CONTRACT_TESTS) $(ORACLE) $(B)/cloakroom-image
 	@tests/with-servers tests/run-tap $(UNIT_TESTS) $(CONTRACT_TESTS) $(AGAINST_ORACLE) $(ON_SWIFT)
 asan:
-	@$(MAKE) VARIANT=asan unit-and-contract
+	@$(MAKE) VARIANT=asan CXX="$(CLANG)" unit-and-contract
 system: stage
 	@tests/run-system
 soak: export SOAK = 1
@@ -184,7 +184,7 @@ bench: check-deps stage $(B)/bench/presign $(B)/bench/s3_put
 
 FUZZ_SECONDS ?= 60
 fuzz:
-	@$(MAKE) VARIANT=fuzz CXX=clang++ run-fuzzers FUZZ_SECONDS=$(FUZZ_SECONDS)
+	@$(MAKE) VARIANT=asan CXX="$(CLANG)" run-fuzzers FUZZ_SECONDS=$(FUZZ_SECONDS)
 run-fuzzers: $(FUZZERS)
 	@tests/run-tap 'tests/run-fuzz $(FUZZ_SECONDS) $^'
 

@@ -83,7 +83,7 @@ class RealImager {
   pid_t pid_ = -1;
 };
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SANITIZED
 constexpr bool kCanConfine = false;  // the shadow memory is beyond any limit of addresses
 #else
 constexpr bool kCanConfine = true;

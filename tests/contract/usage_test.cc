@@ -174,7 +174,7 @@ static void who_may_not_link_in_a_dialog_cannot_fill_it_nor_learn_how_full_it_is
   World w;
   CHECK_OK(w.rows.replace_members("d1", std::vector<std::string>{"u1"}));
   keep(w, planned(kDialogBytes, {60}, "u1", "d1"));
-  for (const std::uint64_t size : {1, 41}) {
+  for (const std::uint64_t size : {std::uint64_t{1}, std::uint64_t{41}}) {
     const auto refused = plan(w, planned(kDialogBytes, {size}, "u2", "d1"));
     CHECK_EQ(refusal(refused.error()),
              "The quota of the dialog is for its members, and you are not one of them. Nothing was kept.");

@@ -118,8 +118,8 @@ void no_new_namespace_by_clone() {
     });
   };
   CHECK_EQ(clone(0), 0);
-  for (const unsigned long flag : {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWIPC, CLONE_NEWUTS})
-    CHECK_EQ(clone(flag), EPERM);
+  for (const int flag : {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWIPC, CLONE_NEWUTS})
+    CHECK_EQ(clone(static_cast<unsigned long>(flag)), EPERM);
   CHECK_EQ(answer_of([] { return ::syscall(SYS_clone3, nullptr, 0); }), ENOSYS);
 }
 

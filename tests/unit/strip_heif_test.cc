@@ -111,7 +111,8 @@ static void what_cannot_be_found_is_not_read_to_its_end() {
   for (const std::string& bad :
        {changed("iloc", 4, "\3"), changed("iloc", 8, "\xFF\xFF"), changed("iloc", 10, "\xFF\xFF"),
         changed("iloc", 0, "free"), changed("iloc", 14, "\0\2"s), changed("iloc", 20, "\xFF\xFF\xFF\xFF"),
-        changed("iloc", 24, "\0\0\0\0"s), changed("iloc", 24, "\x7F\0\0\0"s), changed("infe", -4, "\xFF")}) {
+        changed("iloc", 24, "\0\0\0\0"s), changed("iloc", 24, "\x7F\0\0\0"s),
+        changed("infe", static_cast<std::size_t>(-4), "\xFF")}) {
     CHECK(!strip(bad).unread.empty());
   }
   CHECK_EQ(strip(file).unread, "");
