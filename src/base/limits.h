@@ -2,6 +2,7 @@
 // instead.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -71,6 +72,7 @@ inline constexpr std::uint64_t kImageOutputBytes = 64ULL << 20;  // of a picture
 inline constexpr std::uint32_t kImageSide = 65535;               // of an original; JPEG has no longer one
 inline constexpr std::uint32_t kRenderedSide = 16383;            // of a picture that is made; WebP has no longer one
 inline constexpr std::uint32_t kImageFrames = 100;               // kept of a moving picture; more take seconds
+inline constexpr std::chrono::seconds kLookAtPictures{2};        // of one upload: the rest is looked at by the job
 inline constexpr unsigned kDrawingSeconds = 1;  // of processor, for SVG and PDF: no head tells what they cost
 inline constexpr std::uint32_t kImageFramesCounted = 1U << 20;  // or pages, of an original
 // Metadata of pictures

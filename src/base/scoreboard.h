@@ -40,12 +40,13 @@ struct Scoreboard {
   BreakerBoard scanner_breaker;
   CallBoard scanner_calls;
   BreakerBoard imager_breaker;
-  CallBoard making;  // of pictures
+  CallBoard looking, making;  // at pictures, of pictures
 
   // The parent saw a child die, perhaps inside a call.
   void forget(pid_t child) noexcept {
     s3_calls.forget(child);
     scanner_calls.forget(child);
+    looking.forget(child);
     making.forget(child);
   }
 };

@@ -246,8 +246,10 @@ ImagerSet make_guarded_imager(const Config& c, Scoreboard* board) {
   const BreakerPolicy policy{
       .probe_lease = c.images.timeout + 2 * kImagerQueueTime, .outage = Errc::kImagerAway, .name = "imager"};
   set.breaker = std::make_unique<Breaker>(board->imager_breaker, policy, system_breaker_tools());
-  set.guarded = std::make_unique<GuardedImager>(*set.client, *set.breaker,
-                                                [client = set.client.get()] { return client->ready(); });
+  set.looking =
+      std::make_unique<Bulkhead>(board->looking, most_calls_at_once(c.workers), kStillFor, system_bulkhead_tools());
+  set.guarded = std::make_unique<GuardedImager>(
+      *set.client, *set.breaker, [client = set.client.get()] { return client->ready(); }, set.looking.get());
   return set;
 }
 

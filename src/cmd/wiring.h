@@ -67,6 +67,7 @@ struct ImagerSet {
   std::unique_ptr<ImageClient> client;  // null: there are no pictures
   std::unique_ptr<SharedScoreboard> own_board;
   std::unique_ptr<Breaker> breaker;
+  std::unique_ptr<Bulkhead> looking;
   std::unique_ptr<GuardedImager> guarded;  // what everybody uses
 };
 // The row of the table for the store in the settings.

@@ -118,7 +118,9 @@ Result<DirectTicket> DirectUploads::open(const DirectRequest& request) {
   DirectTicket ticket{.id = upload.id, .expires_at = upload.expires_at, .request = {}};
   const DirectObject object{key, upload.size_bytes};
   if (upload.part_bytes == 0) {
-    TRY_ASSIGN(ticket.request, p_.direct.sign_upload(object, rules_.expires));
+    auto way = p_.direct.sign_upload(object, rules_.expires);
+    if (!way) return give_up(upload, std::move(way).error());
+    ticket.request = *std::move(way);
     return ticket;
   }
   auto upload_id = p_.direct.begin_parts(object);

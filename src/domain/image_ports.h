@@ -36,6 +36,7 @@ struct Rendered {
 };
 
 // Errors   kUndecodable  it is broken, too large in pixels, not what its type says, or a bomb; asking again is no use
+//          (retryable: whoever looked at it ended, which may have had another reason)
 //          kUnsupportedType  this kind has no pictures here
 //          kImagerAway   down or too busy; retryable
 // Memory   no pixel is ever in this process.

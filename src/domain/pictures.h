@@ -15,6 +15,8 @@
 namespace cloakroom {
 
 bool may_have_picture(std::string_view mime_type);
+// Whether it is about the picture, and for ever; a process that ended over it may have been short of time or memory.
+bool is_verdict(const Error& error);
 
 // Fills what the row has for it, and `wants_variants` unless it is known that there will be none.
 void look_at_picture(Imager& imager, const FileRange& bytes, Attachment& attachment);

@@ -134,6 +134,8 @@ Error Variants::give_up(const Attachment& original, Error why) {
   if (why.code != Errc::kUndecodable) return why;
   log(Level::kInfo, "picture.refused",
       {{"id", to_string(original.id)}, {"type", original.mime_type}, {"detail", why.detail}});
+  // one size or format may be too dear where others are not
+  if (!is_verdict(why) && original.picture != Picture::kUnknown) return cloaked();
   Attachment broken = original;
   broken.picture = Picture::kNone;
   if (const Status noted = p_.variants.learn(broken); !noted) return noted.error();
@@ -152,10 +154,11 @@ Status Variants::learn(Attachment& original, const FileRange& bytes) {
 Result<Variant> Variants::make_locked(const Attachment& original, const VariantSize& size, const VariantId& id) {
   const auto begun = std::chrono::steady_clock::now();
   Attachment known = original;
-  TRY_ASSIGN(const Source source, open(original));
-  if (known.picture == Picture::kUnknown) TRY(learn(known, source.bytes));
+  const auto source = open(original);
+  if (!source) return give_up(original, source.error());
+  if (known.picture == Picture::kUnknown) TRY(learn(known, source->bytes));
   const Rendering wanted{size.max_width, size.max_height, image_format(id.format, known.picture)};
-  const auto rendered = p_.imager.render(source.bytes, original.mime_type, wanted);
+  const auto rendered = p_.imager.render(source->bytes, original.mime_type, wanted);
   if (!rendered) return give_up(known, rendered.error());
   TRY_ASSIGN(Variant made, keep(original, id, *rendered));
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);

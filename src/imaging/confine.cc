@@ -61,8 +61,8 @@ Status restrict_reading() {
 // their sources say they make on other paths. A name that this libseccomp does not know yet is passed over.
 constexpr std::array kAllowed{
     // bytes of descriptors that it has
-    "read", "pread64", "readv", "preadv", "write", "pwrite64", "writev", "pwritev", "lseek", "close", "fstat", "fcntl",
-    "poll", "ppoll", "dup", "dup2", "dup3", "accept4", "recvmsg", "sendmsg", "sendto",
+    "read", "pread64", "readv", "preadv", "write", "pwrite64", "writev", "pwritev", "lseek", "close", "fstat", "poll",
+    "ppoll", "dup", "dup2", "dup3", "accept4", "recvmsg", "sendmsg", "sendto",
     // names: to look, not to touch
     "stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64",
     "statfs", "fstatfs", "getcwd",
@@ -117,6 +117,10 @@ void allow_by_argument(Rules& rules) {
   // a thread, never a process; the flags of clone3() lie in memory, where a filter cannot look: libc then takes clone()
   rules.allow_if("clone", bits(0, kThreadFlags, kThreadFlags));
   rules.answer("clone3", ENOSYS);
+  // not F_SETOWN and F_SETSIG: they have the kernel send signals to others of this user
+  for (const int command : {F_GETFD, F_SETFD, F_GETFL, F_DUPFD, F_DUPFD_CLOEXEC, F_GETLK, F_SETLK}) {
+    rules.allow_if("fcntl", {1, SCMP_CMP_EQ, static_cast<scmp_datum_t>(command), 0});
+  }
   for (const char* name : {"mmap", "mprotect", "pkey_mprotect"}) rules.allow_if(name, bits(2, PROT_EXEC, 0));
   rules.allow_if("tgkill", {0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()), 0});  // abort()
   rules.allow_if("prctl", bits(0, 0xFFFFFFFF, PR_SET_NAME));

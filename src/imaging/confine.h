@@ -27,7 +27,8 @@ struct DecoderLimits {
 Status limit_decoder(const DecoderLimits& limits);
 Status confine_decoder();
 
-// The process ends (SIGPROF) when it has used so much processor time from now on. Also when confined.
+// The process ends (SIGPROF) when it has used so much processor time from now on; 0: no longer. Also when
+// confined.
 void limit_cpu_from_now(std::chrono::seconds most);
 
 }  // namespace cloakroom

@@ -62,6 +62,7 @@ Result<Picture> open_picture(std::span<const std::byte> bytes, std::string_view 
   const VipsPicture head(vips_image_new_from_source(input.get(), "", "access", VIPS_ACCESS_SEQUENTIAL, nullptr));
   if (!head) return vips_error_take("read the head");
   Picture picture{.bytes = bytes};
+  picture.is_drawn = kind.is_drawn;
   picture.width = static_cast<std::uint32_t>(vips_image_get_width(head.get()));
   picture.height = static_cast<std::uint32_t>(vips_image_get_page_height(head.get()));
   if (std::max(picture.width, picture.height) > limits::kImageSide) return too_large("pixels in a row or column");

@@ -25,6 +25,7 @@ struct Picture {
   std::uint32_t kept_frames = 1;        // that a moving copy of it would have
   std::uint32_t duration_ms = 0;
   bool has_alpha = false;
+  bool is_drawn = false;     // SVG, PDF
   Bitmap own = {};           // where we read it ourselves; empty otherwise
   bool has_profile = false;  // of colours; without one it is sRGB, or what its kind of colours usually is
 };

@@ -7,6 +7,7 @@
 
 #include "base/encode.h"
 #include "base/limits.h"
+#include "imaging/confine.h"
 #include "imaging/webp_chunks.h"
 
 namespace cloakroom {
@@ -179,6 +180,12 @@ Status save(VipsPicture& picture, ImageFormat format, VipsTarget* target) {
 
 Result<RenderedFacts> render_picture(const Picture& picture, const Rendering& wanted, int fd) {
   TRY_ASSIGN(VipsPicture small, shrink(picture, box_of(wanted), moves(picture, wanted.format)));
+  if (picture.is_drawn) {  // now, not while it is written: its limit is for the drawing
+    VipsPicture drawn(vips_image_copy_memory(small.get()));
+    if (!drawn) return vips_error_take("draw");
+    small = std::move(drawn);
+    limit_cpu_from_now(std::chrono::seconds(0));
+  }
   const VipsOutput output(vips_target_new_to_descriptor(fd));
   if (!output) return vips_error_take("open the target");
   const RenderedFacts facts{static_cast<std::uint32_t>(vips_image_get_width(small.get())),

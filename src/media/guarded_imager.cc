@@ -23,10 +23,16 @@ Status GuardedImager::admit() {
   }
   Status answer = ask_();
   breaker_.probed(answer);
-  return answer;
+  // whatever it is, it is not about the picture that somebody asks about now
+  if (!answer) return Error{Errc::kImagerAway, answer.error().detail, {}, true};
+  return Ok{};
 }
 
 Result<ImageFacts> GuardedImager::probe(const FileRange& bytes, std::string_view mime_type) {
+  const Bulkhead::Place place = places_ != nullptr ? places_->try_enter() : Bulkhead::Place();
+  if (places_ != nullptr && !place) {
+    return Error{Errc::kImagerAway, "all places to look at pictures are taken", {}, true};
+  }
   TRY(admit());
   auto facts = inner_.probe(bytes, mime_type);
   breaker_.note(outcome_of(facts));

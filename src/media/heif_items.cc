@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_map>
 
 #include "base/limits.h"
 #include "media/big_endian.h"
@@ -118,25 +119,27 @@ bool ItemTables::read_places(std::string_view iloc, const std::optional<Child>& 
   const std::size_t index_size = version == 0 ? 0 : sizes & 15;
   if (version > 2 || std::max({offset_size, length_size, base_size, index_size}) > 8) return false;
   const std::uint64_t count = in.number(version == 2 ? 4 : 2);
+  std::unordered_map<std::uint32_t, HeifItem*> items;
+  for (HeifItem& item : out_.items) items.emplace(item.id, &item);
   std::size_t extents = 0;
   for (std::uint64_t n = 0; n < count; ++n) {
+    if (!in.is_good()) return false;  // the count is the file's own word, and behind the end all is zero
     const auto id = static_cast<std::uint32_t>(in.number(version == 2 ? 4 : 2));
     const std::uint64_t method = version == 0 ? 0 : in.number(2) & 15;
     in.number(2);  // of which file
     const std::uint64_t base = in.number(base_size);
     const std::uint64_t pieces = in.number(2);
-    const auto item =
-        std::find_if(out_.items.begin(), out_.items.end(), [id](const HeifItem& i) { return i.id == id; });
-    if (item != out_.items.end() && (method > 1 || (method == 1 && !idat))) return false;  // made of other items
+    const auto item = items.find(id);
+    if (item != items.end() && (method > 1 || (method == 1 && !idat))) return false;  // made of other items
     for (std::uint64_t k = 0; k < pieces; ++k) {
       in.number(index_size);
       const std::uint64_t offset = in.number(offset_size), size = in.number(length_size);
       if (!in.is_good()) return false;
-      if (item == out_.items.end()) continue;
+      if (item == items.end()) continue;
       const std::uint64_t at = base + offset + (method == 1 ? idat->at : 0);
       if (at < base || ++extents > limits::kHeifItems) return false;
       if (size == 0) return false;  // "all of the file"
-      item->extents.push_back({at, size});
+      item->second->extents.push_back({at, size});
     }
   }
   return in.is_good();

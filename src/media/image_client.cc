@@ -84,7 +84,7 @@ Result<std::string> receive_answer(int socket, Clock::time_point deadline) {
       text.resize(static_cast<std::size_t>(got));
       return text;
     }
-    if (got == 0) return Error{Errc::kUndecodable, "imager: its process ended over this file"};
+    if (got == 0) return Error{Errc::kUndecodable, "imager: its process ended over this file", {}, true};
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return away("read the answer of", errno);  // ECONNRESET: nobody read the question
     const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();

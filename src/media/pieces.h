@@ -1,6 +1,7 @@
 // pieces.h — a file or a piece of memory that is read here and there, through one window.
 //
 // Errors   kInternal of the file. The end is no error: what is asked for beyond it is missing from the answer.
+//          kTooLarge: so much was read and copied, some times the file, that it is made to be read for ever.
 // Memory   the window: limits::kStripWindowBytes.
 #pragma once
 
@@ -23,6 +24,8 @@ class Pieces {
   // The bytes from `offset`, `most` of them or fewer at the end; good until the next call.
   // REQUIRES: most <= limits::kStripWindowBytes
   Result<std::string_view> view(std::uint64_t offset, std::size_t most);
+  // What lies from `offset` in the window, and a window more when that is little: for who looks through all of it.
+  Result<std::string_view> run(std::uint64_t offset);
   // A copy, fewer bytes at the end.
   Result<std::string> copy(std::uint64_t offset, std::size_t size);
 
@@ -30,8 +33,11 @@ class Pieces {
   FileRange file_;
   std::string_view memory_;
   std::uint64_t size_;
+  Status work(std::size_t bytes);
+
   std::string window_ = {};
   std::uint64_t window_at_ = 0;
+  std::uint64_t worked_ = 0;  // bytes
 };
 
 }  // namespace cloakroom

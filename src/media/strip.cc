@@ -21,7 +21,8 @@ constexpr std::array kBrands{"mif1"sv, "mif2"sv, "msf1"sv, "heic"sv, "heix"sv, "
 
 bool is_heif(std::string_view head) {
   if (head.substr(4, 4) != "ftyp") return false;
-  const std::size_t end = std::min<std::size_t>(head.size(), big_endian(head, 0, 4));
+  const std::uint64_t size = big_endian(head, 0, 4);
+  const std::size_t end = size < 8 ? head.size() : std::min<std::size_t>(head.size(), size);  // 0, 1: told elsewhere
   for (std::size_t at = 8; at + 4 <= end; at += at == 8 ? 8 : 4) {  // the version lies between
     if (std::find(kBrands.begin(), kBrands.end(), head.substr(at, 4)) != kBrands.end()) return true;
   }
@@ -55,7 +56,11 @@ Result<StripPlan> PictureStripper::plan(const FileRange& bytes) {
   Pieces in(bytes);
   StripEdits edits(in);
   TRY_ASSIGN(const std::string head, in.copy(0, kHeadBytes));
-  if (const FormatStripper strip = stripper_of(head)) TRY(strip({in, edits, mode_}));
+  if (const FormatStripper strip = stripper_of(head)) {
+    const Status done = strip({in, edits, mode_});
+    if (!done && done.error().code != Errc::kTooLarge) return done.error();
+    if (!done) edits.give_up(done.error().detail);
+  }
   return edits.take();
 }
 

@@ -104,7 +104,8 @@ Status strip_items(const StripJob& job, const Box& meta) {
 Result<std::uint64_t> strip_range(const StripJob& job, std::uint64_t from, std::uint64_t end);
 
 Status strip_uuid(const StripJob& job, const Box& box) {
-  TRY_ASSIGN(const std::string id, job.in.copy(box.content, kXmpId.size()));
+  const auto id_size = static_cast<std::size_t>(std::min<std::uint64_t>(kXmpId.size(), box.size()));
+  TRY_ASSIGN(const std::string id, job.in.copy(box.content, id_size));
   if (id == kXmpId) return strip_xmp_block(job, box.content + id.size(), box.size() - id.size());
   if (id == kProvenanceId && job.mode == StripMode::kGps) {
     TRY_ASSIGN(const bool is_secret, has_secret_provenance(job.in, box.content, box.size()));

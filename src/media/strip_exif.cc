@@ -46,6 +46,8 @@ struct Range {
   std::uint64_t at = 0, size = 0;
 };
 
+constexpr std::uint64_t kCostOfRange = 64;  // in bytes: a thumbnail of two costs a look as well
+
 class ExifCopy {
  public:
   ExifCopy(std::string_view exif, unsigned depth)
@@ -83,6 +85,7 @@ class ExifCopy {
   std::uint64_t budget_;
   bool is_spent_ = false;
   std::set<std::uint32_t> seen_ = {};
+  std::set<std::uint32_t> dropped_ = {};                             // GPS folders
   std::vector<std::pair<std::uint32_t, std::string>> folders_ = {};  // as they shall be
   std::vector<Range> gone_ = {};
 };
@@ -125,9 +128,10 @@ void ExifCopy::drop(const Tiff::Entry& entry) {
   };
   if (!entry.is_inside) note({entry.at, entry.size_bytes});
   if (entry.tag != kGpsFolder || entry.count != 1) return;
-  const std::uint64_t folder = tiff_.value(entry, 0);
-  if (!tiff_.has(folder, 2)) return;
+  const std::uint32_t folder = tiff_.value(entry, 0);
+  if (!tiff_.has(folder, 2) || !dropped_.insert(folder).second) return;
   const std::uint64_t count = tiff_.u16(folder);
+  if (!pay(count * Tiff::kEntryBytes)) return;  // before the walk: thousands of entries may lead to one folder
   std::uint64_t at = folder + 2;
   for (std::uint64_t i = 0; i < count && tiff_.has(at, Tiff::kEntryBytes); ++i, at += Tiff::kEntryBytes) {
     const Tiff::Entry position = tiff_.entry(at);
@@ -161,7 +165,7 @@ std::set<std::uint16_t> ExifCopy::keep_data(const std::vector<Tiff::Entry>& entr
                    size->size_bytes > 0;
     for (std::uint32_t n = 0; is_good && n < at->count; ++n) {
       const Range range{tiff_.value(*at, n), tiff_.value(*size, n)};
-      is_good = tiff_.has(range.at, range.size) && pay(range.size);
+      is_good = tiff_.has(range.at, range.size) && pay(range.size + kCostOfRange);
       if (!is_good) break;
       if (tags.at == kThumbnailAt && tiff_.bytes(range.at, range.size).starts_with("\xFF\xD8")) {
         is_good = keep_thumbnail(range);

@@ -53,7 +53,7 @@ struct Marker {
 // Also over entropy-coded bytes, and over garbage, as decoders do.
 Result<Marker> next_marker(Pieces& in, std::uint64_t at) {
   for (;;) {
-    TRY_ASSIGN(const std::string_view block, in.view(at, limits::kStripWindowBytes));
+    TRY_ASSIGN(const std::string_view block, in.run(at));
     if (block.size() < 2) return Marker{0, in.size()};
     std::size_t i = 0;
     while (i + 1 < block.size()) {
@@ -166,14 +166,20 @@ Result<bool> begins_picture(Pieces& in, std::uint64_t from) {
 // The next picture or film. `at` beyond the end: none.
 Result<Found> next_behind(Pieces& in, std::uint64_t from) {
   constexpr std::size_t kLook = 8;
+  constexpr std::uint64_t kNone = ~std::uint64_t{0};
+  std::uint64_t film = kNone;               // where the first "ftyp" is
+  std::uint64_t looked_through = from + 4;  // for it, once: pictures may be thought to begin at every third byte
   for (std::uint64_t at = from; at + kLook <= in.size();) {
-    TRY_ASSIGN(const std::string_view block, in.view(at, limits::kStripWindowBytes));
+    TRY_ASSIGN(const std::string_view block, in.run(at));
     if (block.size() < kLook) break;
     const std::size_t last = block.size() - kLook;
+    if (film == kNone && at + last >= looked_through) {
+      const std::size_t found = block.find("ftyp", static_cast<std::size_t>(std::max(looked_through, at) - at));
+      if (found <= last) film = at + found;
+      looked_through = at + last + 1;
+    }
     const std::size_t picture = block.find(kPictureBegins);
-    std::size_t film = block.find("ftyp");
-    while (film <= last && at + film < from + 4) film = block.find("ftyp", film + 1);
-    if (film <= last && film < picture) return Found{at + film - 4, true};
+    if (film <= at + last && (picture > last || film < at + picture)) return Found{film - 4, true};
     if (picture <= last) {
       TRY_ASSIGN(const bool is_one, begins_picture(in, at + picture));
       if (is_one) return Found{at + picture, false};

@@ -330,7 +330,10 @@ class Stack:
             assert self.object_hash(key) == sha, f"the bytes of {key} are others"
         # planned anew: a job may have been done since the first look
         lost = set(objects) - set(rows) - planned
-        lost = {k for k in lost if k in self.objects()} - set(self.rows()) - self.planned()
+        lost &= set(self.objects())
+        before = self.planned()  # a ticket may become a row meanwhile, and a row a job
+        lost -= set(self.rows())
+        lost -= before | self.planned()
         assert len(lost) <= may_be_lost, f"bytes that nothing removes: {lost}"
 
     # --- logs -------------------------------------------------------------------------------------------------------

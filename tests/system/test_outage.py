@@ -158,9 +158,9 @@ def test_a_copy_that_takes_long_is_no_hang(new_stack, ceph):
     with SlowCopies(urlsplit(ceph.settings["S3_ENDPOINT"]).port, 8) as proxy, \
             concurrent.futures.ThreadPoolExecutor(1) as pool:
         stack = new_stack(stack={"s3": True}, WORKERS=2, S3_ENDPOINT=f"http://127.0.0.1:{proxy.port}")
-        ticket = upload(stack)
+        ticket = upload(stack, b"no picture: those are not copied", name="a.txt", kind="text/plain")
         completing = pool.submit(complete, stack, ticket)
-        assert proxy.copying.wait(5)
+        assert proxy.copying.wait(20)
         time.sleep(2.5)  # until nothing has moved for longer than the patience with a store
         for _ in range(5):
             answer, seconds = timed(lambda: stack.put(b"x" * 20_000))

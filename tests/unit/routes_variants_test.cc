@@ -190,8 +190,6 @@ static void thumb_url_is_where_a_picture_is_or_may_be() {
   a.picture = Picture::kUnknown;
   a.mime_type = "video/mp4";
   CHECK_EQ(fake::member(w.ask("alice", "GET " + fake::meta_url(a)), "thumb_url"), "");
-  a.picture = Picture::kOpaque;
-  CHECK_EQ(fake::member(w.ask("alice", "GET " + fake::meta_url(a)), "thumb_url"), stable);
   a.status = AttachmentStatus::kQuarantined;
   CHECK_EQ(fake::member(w.ask("service", "GET " + fake::meta_url(a)), "thumb_url"), "");
 }

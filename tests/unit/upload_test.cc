@@ -260,12 +260,19 @@ static void files_of_other_kinds_and_empty_ones_are_not_looked_at() {
   CHECK(made[0].picture == Picture::kUnknown && !made[0].width);
 }
 
-static void a_sound_has_no_sides_and_no_frames() {
+static void nobody_asks_for_a_picture_of_a_sound() {
   Pictured w;
   w.sniffer.next_types = {"audio/mpeg"};
-  w.imager.facts = {.duration_ms = 9000};
   const Attachment a = CHECK_OK(w.file("a.mp3", "sound").take()).front();
-  CHECK(!a.width && !a.frames && a.duration_ms == 9000U && !a.placeholder && a.wants_variants);
+  CHECK(w.imager.probed.empty() && !a.wants_variants && a.picture == Picture::kUnknown);
+}
+
+static void a_process_that_ended_over_a_picture_is_no_verdict() {
+  Pictured w;
+  w.sniffer.next_types = {"image/png"};
+  w.imager.failures.fail(1, Error{Errc::kUndecodable, "imager: its process ended over this file", {}, true});
+  const Attachment a = CHECK_OK(w.file("a.png", "x").take()).front();
+  CHECK(a.picture == Picture::kUnknown && a.wants_variants);
 }
 
 static void no_answer_of_an_imager_fails_an_upload() {
@@ -288,7 +295,8 @@ int main() {
   const CMUnitTest tests[] = {
       CASE(a_look_at_a_picture_comes_before_the_tickets_and_fills_the_row),
       CASE(files_of_other_kinds_and_empty_ones_are_not_looked_at),
-      CASE(a_sound_has_no_sides_and_no_frames),
+      CASE(nobody_asks_for_a_picture_of_a_sound),
+      CASE(a_process_that_ended_over_a_picture_is_no_verdict),
       CASE(no_answer_of_an_imager_fails_an_upload),
       CASE(tickets_come_before_bytes_and_bytes_before_rows),
       CASE(what_is_stored_is_what_was_sent_and_what_the_row_says),
