@@ -181,9 +181,10 @@ constexpr std::array kSettings{
             "See docs/operations.md."},
     Setting{"IMAGE_WORKERS", "0", false, "",
             "Pictures that cloakroom-image works on at once, 1 to 256. 0: as many as there are processors."},
-    Setting{"IMAGE_MAX_PIXELS", "50000000", false, "",
-            "Pixels of the largest picture that is decoded, all frames of a moving one together. More are refused "
-            "before any is decoded."},
+    Setting{
+        "IMAGE_MAX_PIXELS", "50000000", false, "",
+        "Pixels of the largest picture that is decoded; more are refused before any is. Of a moving picture as many "
+        "frames are kept as have so many together."},
     Setting{"IMAGE_MEMORY", "1G", false, "",
             "Address space of a process that decodes, 256M to 64G: one that wants more ends, and its picture with it."},
     Setting{"IMAGE_TIMEOUT", "10", false, "",
