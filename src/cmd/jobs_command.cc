@@ -175,7 +175,9 @@ int run_jobs(bool once) {
   if (!config) return kExitConfig;
   const UniqueFd stop = stop_signals();
   // Not --once: that is for hands, perhaps root's, and without capabilities root may remove nobody else's files.
-  if (const Status confined = once ? Status(Ok{}) : confine(*config, {config->nginx_cache_path}); !confined) {
+  // A folder that is missing would stand for its parent: the cache, only where there is one to be purged.
+  const std::vector<std::string> cache(config->s3 ? 1 : 0, config->nginx_cache_path);
+  if (const Status confined = once ? Status(Ok{}) : confine(*config, cache); !confined) {
     return complain(confined.error());
   }
   const SystemClock clock;
