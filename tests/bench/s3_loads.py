@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from load import Load
 from measure import request, send_file, wrk
+from stage import REPOSITORY
 
 OBJECTS = 300  # of 20 kB, read once each while nginx's cache does not have them
 LARGE_BYTES, HUGE_BYTES = 100_000_000, 500_000_000
