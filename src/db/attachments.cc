@@ -156,16 +156,6 @@ std::optional<std::uint32_t> maybe_size(const ResultSet& set, int row, int colum
   return static_cast<std::uint32_t>(set.integer(row, column));
 }
 
-Result<std::vector<Attachment>> read_attachments(const ResultSet& set) {
-  std::vector<Attachment> out;
-  out.reserve(static_cast<std::size_t>(set.rows()));
-  for (int row = 0; row < set.rows(); ++row) {
-    TRY_ASSIGN(auto attachment, read_attachment(set, row));
-    out.push_back(std::move(attachment));
-  }
-  return out;
-}
-
 Result<ReadableAttachment> read_readable(const ResultSet& set, int row) {
   TRY_ASSIGN(auto attachment, read_attachment(set, row));
   return ReadableAttachment{std::move(attachment), set.boolean(row, kIsMember)};
@@ -200,6 +190,16 @@ Result<Attachment> read_attachment(const ResultSet& set, int row) {
   out.duration_ms = maybe_size(set, row, kDuration);
   out.picture = parse_picture(set.maybe_text(row, kPicture));
   out.placeholder = set.maybe_text(row, kPlaceholder);
+  return out;
+}
+
+Result<std::vector<Attachment>> read_attachments(const ResultSet& set) {
+  std::vector<Attachment> out;
+  out.reserve(static_cast<std::size_t>(set.rows()));
+  for (int row = 0; row < set.rows(); ++row) {
+    TRY_ASSIGN(auto attachment, read_attachment(set, row));
+    out.push_back(std::move(attachment));
+  }
   return out;
 }
 

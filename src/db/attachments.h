@@ -53,6 +53,7 @@ Result<std::optional<ReadableAttachment>> read_one_by_id(const ResultSet& set);
 // The row at `row`, whose first kAttachmentColumns columns are CLOAKROOM_ATTACHMENT_COLUMNS.
 // Errors   kInternal a word that this program does not know (written by a newer one)
 Result<Attachment> read_attachment(const ResultSet& set, int row);
+Result<std::vector<Attachment>> read_attachments(const ResultSet& set);  // all rows of it
 
 class PgRows : public Rows {
  public:

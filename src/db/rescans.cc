@@ -47,12 +47,7 @@ Result<std::vector<Attachment>> PgRescans::next(const Uuid& after, std::size_t m
   Params params;
   params.uuid(after).int8(static_cast<std::int64_t>(most));
   TRY_ASSIGN(const auto set, database_.run(kNext, params));
-  std::vector<Attachment> rows;
-  for (int row = 0; row < set.rows(); ++row) {
-    TRY_ASSIGN(auto one, read_attachment(set, row));
-    rows.push_back(std::move(one));
-  }
-  return rows;
+  return read_attachments(set);
 }
 
 Status PgRescans::advance(std::uint64_t signatures, const Uuid& after, bool is_finished) {

@@ -144,12 +144,7 @@ Result<std::vector<Attachment>> PgVariants::next(const Uuid& after, std::size_t 
   Params params;
   params.uuid(after).int8(static_cast<std::int64_t>(most));
   TRY_ASSIGN(const auto set, database_.run(kNext, params));
-  std::vector<Attachment> rows;
-  for (int row = 0; row < set.rows(); ++row) {
-    TRY_ASSIGN(auto one, read_attachment(set, row));
-    rows.push_back(std::move(one));
-  }
-  return rows;
+  return read_attachments(set);
 }
 
 Result<std::uint64_t> PgVariants::count_from(const Uuid& after) {
