@@ -1,9 +1,8 @@
 // breaker.h — decides whether a server is worth asking, from what all children of a worker saw of it.
 //
 // Closed   calls pass. `failures` in a row (retryable and of the code `outage`: it is away, not "no") open it.
-// Open     nobody asks for a pause: base * 2^(n-1), at most cap, at the n-th opening since a call worked; of it a
-// random
-//          half, so that the workers of several hosts do not come back in step.
+// Open     nobody asks for a pause: base * 2^(n-1), at most cap, at the n-th opening since a call worked; of it
+//          a random half, so that the workers of several hosts do not come back in step.
 // Probe    after the pause one caller, and nobody else for `probe_lease`, asks a cheap question first. Answered, calls
 //          pass again, but the next failure opens it at once; unanswered, the next pause is longer. A probe that dies
 //          costs its lease.
