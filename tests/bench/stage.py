@@ -12,6 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent / "system"))
+from imager import Imager  # noqa: E402
 from processes import ROOT, USER, Process, as_user, children, free_port, own, wait_until  # noqa: E402
 
 # One client at full speed is what every limit is there to stop.
@@ -185,12 +186,28 @@ class Stage:
             (self.dir / f"nginx/cache-s3-{delivery}").mkdir()
             own(self.dir / f"nginx/cache-s3-{delivery}")
             pools[delivery].start()
-        self.products += pools.values()
+        self.add(pools.values())
+        return pools
+
+    def start_pictures(self):
+        """A pool of workers with a cloakroom-image."""
+        folder = self.dir / "pictures"
+        folder.mkdir()
+        own(folder)
+        self.imager = Imager(self.app, folder)
+        self.running.append(self.imager.process)
+        pictured = Product(self, "pictured", {"IMAGE_SOCKET": self.imager.socket})
+        pictured.start()
+        self.add([pictured])
+        return pictured
+
+    def add(self, products):
+        """Products that start when nginx runs already."""
+        self.products += products
         self.write_nginx()
         self.nginx.send(signal.SIGHUP)
-        for product in pools.values():
+        for product in products:
             wait_until(lambda one=product: answers(one.port), 20, "nginx took the new configuration")
-        return pools
 
     def postgres(self, command):
         done = subprocess.run([POSTGRES, command, self.dir / "postgres"], capture_output=True, text=True, timeout=120)

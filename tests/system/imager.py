@@ -42,10 +42,12 @@ def memory_file(data=b""):
 
 
 class Imager:
-    def __init__(self, app, folder, log=None, **settings):
+    """`under`: a command that runs the program, for what it tells of it."""
+
+    def __init__(self, app, folder, log=None, under=(), **settings):
         self.socket = str(Path(folder) / "image.sock")
         env = {"PATH": "/usr/bin:/bin", "IMAGE_WORKERS": "2", **settings}
-        self.process = Process([Path(app) / "bin/cloakroom-image", "--socket", self.socket], env,
+        self.process = Process([*under, Path(app) / "bin/cloakroom-image", "--socket", self.socket], env,
                                log or Path(folder) / "image.log")
         wait_until(lambda: "pool.ready" in self.process.text() or not self.process.running(), 20, "cloakroom-image starts")
         assert self.process.running(), self.process.text()

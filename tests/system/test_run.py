@@ -1,4 +1,5 @@
 """test_run.py — `make run` in a copy of the project: what it prints can be pasted, data stays, processes do not."""
+import itertools
 import os
 import re
 import shutil
@@ -34,6 +35,14 @@ def checkout(world):
     return folder
 
 
+def make_run_words(checkout):
+    """With the compiler and the flags of the objects that are there, or all would be compiled anew."""
+    flags = checkout / "build/release/FLAGS"
+    words = flags.read_text().split() if flags.exists() else []
+    compiler = " ".join(itertools.takewhile(lambda word: not word.startswith("-"), words))
+    return ["make", "run", *([f"CXX={compiler}"] if compiler else []), *(["WERROR=1"] if "-Werror" in words else [])]
+
+
 def processes_of(*folders):
     """The processes whose command line names one of the folders."""
     found = []
@@ -52,13 +61,10 @@ class Run:
     def __init__(self, checkout, var, **settings):
         self.checkout, self.var, self.port = checkout, var, free_port()
         self.output = checkout / "run.out"
-        # a clean environment: nothing of this test's may help. The flags of the objects stay, or all would be compiled anew.
+        # a clean environment: nothing of this test's may help
         env = {k: os.environ[k] for k in ("PATH", "HOME", "USER", "LANG", "TERM") if k in os.environ}
-        flags = checkout / "build/release/FLAGS"
-        if flags.exists() and "-Werror" in flags.read_text().split():
-            env["WERROR"] = "1"
         with open(self.output, "wb") as out:
-            self.popen = subprocess.Popen(["make", "run"], cwd=checkout, stdout=out, stderr=out,
+            self.popen = subprocess.Popen(make_run_words(checkout), cwd=checkout, stdout=out, stderr=out,
                                           stdin=subprocess.DEVNULL, start_new_session=True,
                                           env={**env, "PORT": str(self.port), "VAR": str(var), **settings})
 
@@ -129,7 +135,7 @@ def test_what_make_run_prints_can_be_pasted_and_a_second_run_finds_the_data(make
         services = [pid for pid, line in processes_of(var, checkout / "build")
                     if line.split()[0].endswith(("postgres", "cloakroom", "cloakroom-fcgi"))]
         assert len(services) >= 3 and 0 not in {real_uid(pid) for pid in services}
-    another = subprocess.run(["make", "run"], cwd=checkout, capture_output=True, text=True, timeout=120,
+    another = subprocess.run(make_run_words(checkout), cwd=checkout, capture_output=True, text=True, timeout=120,
                              env={**os.environ, "VAR": str(var), "PORT": str(free_port())})
     assert another.returncode != 0 and "stop it, or choose another VAR" in another.stderr
     run.stop(signal.SIGTERM, int(demo["PID"]))
@@ -168,7 +174,7 @@ def test_make_run_with_a_store_keeps_the_bytes_there(make_run, checkout, ceph):
 
 def test_a_port_in_use_is_said_clearly(checkout, local):
     began = time.monotonic()
-    done = subprocess.run(["make", "run"], cwd=checkout, capture_output=True, text=True, timeout=120,
+    done = subprocess.run(make_run_words(checkout), cwd=checkout, capture_output=True, text=True, timeout=120,
                           env={**os.environ, "PORT": str(local.port), "VAR": str(checkout / "var-port")})
     assert done.returncode != 0 and f"port {local.port} is in use" in done.stderr
     assert time.monotonic() - began < 100 and not processes_of(checkout / "var-port")
