@@ -45,6 +45,13 @@ def pytest_configure(config):
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
 
 
+def pytest_runtest_logreport(report):
+    """The names of what failed, for a second try: tests/run-system. Of two processes the one that hears of all writes."""
+    if report.failed and "FAILED_TESTS" in os.environ and "PYTEST_XDIST_WORKER" not in os.environ:
+        with open(os.environ["FAILED_TESTS"], "a", encoding="utf-8") as names:
+            names.write(report.nodeid + "\n")
+
+
 class World:
     """What all stacks of a session share. Ceph starts as soon as it is known that a test needs it."""
 
