@@ -17,6 +17,8 @@ from servers import connect
 from test_direct_uploads import complete, upload
 from test_failures import assert_clear
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def gate(ceph):
