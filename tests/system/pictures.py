@@ -109,6 +109,14 @@ def svg_quadrants():
         (0, 0, RED), (32, 0, GREEN), (0, 24, BLUE), (32, 24, YELLOW))))
 
 
+def svg_detailed(side):
+    """Quickly drawn, slowly written: a pattern of many colours."""
+    dots = random.Random(1)
+    cells = "".join(f'<rect x="{dots.randrange(side)}" y="{dots.randrange(side)}" width="90" height="70" '
+                    f'fill="rgb({dots.randrange(256)},{dots.randrange(256)},{dots.randrange(256)})"/>' for _ in range(3000))
+    return svg(cells, side, side)
+
+
 def svg_laughs():
     """A billion of them."""
     entities = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10 if i else "ha"}">' for i in range(10))

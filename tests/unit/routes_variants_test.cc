@@ -61,9 +61,14 @@ static void transparency_and_motion_are_kept() {
   a.picture = Picture::kAlpha;
   CHECK_EQ(w.get(a).header("Content-Type"), "image/png");
   Attachment& moving = w.picture();
+  moving.mime_type = "image/gif";
   moving.frames = 9;
   CHECK_EQ(w.get(moving, kChromium).header("Content-Type"), "image/webp");
   CHECK_EQ(w.get(moving, "image/avif").header("Content-Type"), "image/jpeg");
+  Attachment& pages = w.picture();
+  pages.mime_type = "application/pdf";
+  pages.frames = 9;
+  CHECK_EQ(w.get(pages, kChromium).header("Content-Type"), "image/avif");
 }
 
 static void it_is_sent_as_files_are_and_says_what_it_depends_on() {
@@ -80,6 +85,30 @@ static void it_is_sent_as_files_are_and_says_what_it_depends_on() {
   CHECK_EQ(again.status, 304);
   CHECK_EQ(again.header("Vary"), "Accept");
   CHECK_EQ(w.get(a, "image/webp", "alice", "GET", "thumb", {{"HTTP_RANGE", "bytes=999-"}}).status, 416);
+}
+
+static void only_what_nginx_sends_says_it_under_another_name() {
+  const auto check = [](const Answer& answer, int status) {
+    CHECK_EQ(answer.status, status);
+    CHECK_EQ(answer.header("Vary"), "Accept");
+    for (const auto& [name, value] : answer.headers) CHECK(!name.starts_with("X-Cloakroom-"));
+  };
+  World w;
+  const Attachment& a = w.picture();
+  check(w.get(a, "", "alice", "HEAD"), 200);
+  const std::string etag = w.get(a).header("ETag");
+  check(w.get(a, "", "alice", "HEAD"), 200);
+  check(w.get(a, "", "alice", "GET", "thumb", {{"HTTP_IF_NONE_MATCH", etag}}), 304);
+  check(w.get(a, "", "alice", "GET", "thumb", {{"HTTP_RANGE", "bytes=999-"}}), 416);
+  check(w.get(a, "", "alice", "GET", "thumb", {{"HTTP_IF_MATCH", etag}}), 200);  // streamed
+  World streamed({.delivery = Delivery::kStream});
+  const Attachment& b = streamed.picture();
+  check(streamed.get(b), 200);
+  check(streamed.get(b, "", "alice", "GET", "thumb", {{"HTTP_RANGE", "bytes=0-1"}}), 206);
+  for (const char* method : {"GET ", "HEAD "}) {
+    const Answer original = streamed.ask("alice", method + fake::file_url(b));
+    CHECK(original.status == 200 && original.header("Vary").empty());
+  }
 }
 
 static void a_head_makes_nothing() {
@@ -216,6 +245,7 @@ static void with_redirects_it_is_presigned_once_it_is_there() {
   const Answer moved = w.get(a, "image/webp");
   CHECK_EQ(moved.status, 302);
   CHECK_EQ(moved.header("Vary"), "Accept");
+  CHECK_EQ(moved.header("X-Cloakroom-Vary"), "");
   w.variant_rows.failures.fail(1, Error{Errc::kDatabase, "away"});
   CHECK(fake::member(w.ask("alice", "GET " + fake::meta_url(a)), "thumb_url").starts_with("/api/files/"));
 }
@@ -225,6 +255,7 @@ int main() {
       CASE(the_format_is_the_best_that_the_client_names),
       CASE(transparency_and_motion_are_kept),
       CASE(it_is_sent_as_files_are_and_says_what_it_depends_on),
+      CASE(only_what_nginx_sends_says_it_under_another_name),
       CASE(a_head_makes_nothing),
       CASE(whoever_may_not_read_the_file_gets_the_404_that_all_get),
       CASE(a_file_without_a_picture_gets_it_too),
