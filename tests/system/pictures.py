@@ -1,4 +1,5 @@
 """pictures.py — pictures of every kind for the tests, good ones and bad ones, made on the spot."""
+import base64
 import random
 import struct
 import zlib
@@ -110,11 +111,9 @@ def svg_quadrants():
 
 
 def svg_detailed(side):
-    """Quickly drawn, slowly written: a pattern of many colours."""
-    dots = random.Random(1)
-    cells = "".join(f'<rect x="{dots.randrange(side)}" y="{dots.randrange(side)}" width="90" height="70" '
-                    f'fill="rgb({dots.randrange(256)},{dots.randrange(256)},{dots.randrange(256)})"/>' for _ in range(3000))
-    return svg(cells, side, side)
+    """Quickly drawn, slowly written: noise."""
+    data = base64.b64encode(saved(noise(side, side), "JPEG")).decode()
+    return svg(f'<image xlink:href="data:image/jpeg;base64,{data}" width="{side}" height="{side}"/>', side, side)
 
 
 def svg_laughs():

@@ -192,15 +192,16 @@ def test_a_drawing_is_rasterised(imager):
     assert colour(words) < (250, 250, 250), "no font was found"
 
 
-@pytest.mark.parametrize("kind", ["image/svg+xml", "application/pdf"])
-def test_the_time_of_a_drawing_is_for_the_drawing_and_not_for_its_picture(imager, kind):
-    """2000 pixels take longer to be written than a drawing may take to be drawn."""
-    data = pictures.svg_detailed(2000) if kind == "image/svg+xml" else pictures.pdf(2000, 2000)
-    for format in ("avif", "webp", "png", "jpeg"):
-        made, spent = imager.measured(lambda: imager.render(data, kind, format, width=2000))
-        assert made.facts and made.size == (2000, 2000), made
-        if (format, kind) == ("avif", "image/svg+xml"):
-            assert spent > 1, "or this shows nothing"
+def test_the_time_of_a_drawing_is_for_the_drawing_and_not_for_its_picture(world):
+    """Two seconds are needed to write 2000 pixels of noise as AVIF; a drawing has one."""
+    patient = Imager(world.app, world.folder("images-patient"), IMAGE_TIMEOUT="60")
+    try:
+        for data, kind in ((pictures.svg_detailed(2000), "image/svg+xml"), (pictures.pdf(2000, 2000), "application/pdf")):
+            made, spent = patient.measured(lambda: patient.render(data, kind, "avif", width=2000))
+            assert made.facts and made.size == (2000, 2000), made
+            assert spent > 1 or kind == "application/pdf", "or this shows nothing"
+    finally:
+        assert patient.stop() == 0
 
 
 def test_a_drawing_loads_nothing_from_outside(imager, world):
@@ -276,7 +277,7 @@ def test_a_bomb_costs_one_helper_and_little_time(imager, name):
         answer, spent = imager.measured(question)
         refused(answer)
         assert answer.seconds < 13, "IMAGE_TIMEOUT holds on a busy machine, too"
-        assert 0 < spent < BOMB_SECONDS, spent
+        assert spent < BOMB_SECONDS, spent
     assert imager.probe(saved(quadrants(), "PNG"), "image/png").size == (64, 48)
 
 
@@ -285,7 +286,7 @@ def test_hundreds_of_thousands_of_frames_cost_little(imager):
     for question in (lambda: imager.probe(data, "image/gif"), lambda: imager.render(data, "image/gif", "webp", width=250)):
         answer, spent = imager.measured(question)
         assert answer.seconds < 13, answer
-        assert 0 < spent < BOMB_SECONDS, spent
+        assert spent < BOMB_SECONDS, spent
 
 
 def test_the_type_must_be_what_the_decoder_sees(imager, originals):
@@ -355,10 +356,10 @@ def test_nobody_works_for_those_who_have_hung_up(world):
             imager.send(saved(quadrants(), "PNG"), "image/png")[0].close()
         assert imager.probe(saved(quadrants(), "PNG"), "image/png").size == (64, 48)
         assert first.recv(4096)
-        text = imager.process.text()
-        assert text.count("event=image.skipped") == 10 and text.count("event=image.done") == 2, text
     finally:
         assert imager.stop() == 0
+    text = imager.process.text()
+    assert text.count("event=image.skipped") == 10 and text.count("event=image.done") == 2, text
 
 
 def busy(pid):

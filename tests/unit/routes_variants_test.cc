@@ -2,6 +2,7 @@
 // for.
 #include <string>
 
+#include "base/limits.h"
 #include "check.h"
 #include "fake/service.h"
 #include "fake/variants.h"
@@ -158,6 +159,17 @@ static void a_file_without_a_picture_gets_it_too() {
   CHECK_EQ(w.get(w.picture()).status, 404);
 }
 
+static void an_original_that_is_too_large_to_be_fetched_is_a_404() {
+  World w;
+  Attachment& a = w.add("pixels", StoreKind::kS3);
+  a.picture = Picture::kOpaque;
+  a.size_bytes = limits::kFetchedPictureBytes + 1;
+  CHECK_EQ(w.get(a).status, 404);
+  CHECK(w.imager.rendered.empty() && w.variant_rows.locks.empty());
+  a.size_bytes = 6;
+  CHECK_EQ(w.get(a).status, 200);
+}
+
 static void what_may_be_there_soon_is_a_503_with_a_time() {
   World w;
   const Attachment& a = w.picture();
@@ -259,6 +271,7 @@ int main() {
       CASE(a_head_makes_nothing),
       CASE(whoever_may_not_read_the_file_gets_the_404_that_all_get),
       CASE(a_file_without_a_picture_gets_it_too),
+      CASE(an_original_that_is_too_large_to_be_fetched_is_a_404),
       CASE(what_may_be_there_soon_is_a_503_with_a_time),
       CASE(a_request_that_may_come_again_is_not_answered_until_its_last_turn_and_pays_once),
       CASE(thumb_url_is_where_a_picture_is_or_may_be),
