@@ -83,7 +83,8 @@ fi
 "${as[@]}" "$app/bin/cloakroom-fcgi" --check-config > /dev/null
 "${as[@]}" "$app/bin/cloakroom" migrate > /dev/null
 
-# 3. The maker of pictures, which gets no secret; the workers, on a socket of ours; the job runner
+# 3. The maker of pictures, which gets no secret; the workers, on a socket of ours; the job runner. Logs are those of this run
+: > "$var/log/image.log"; : > "$var/log/worker.log"; : > "$var/log/jobs.log"
 if [ -z "${IMAGE_SOCKET:-}" ]; then
   export IMAGE_SOCKET=$run/worker/image.sock
   image_settings=()
@@ -93,7 +94,6 @@ if [ -z "${IMAGE_SOCKET:-}" ]; then
   "${as[@]}" env -i "${image_settings[@]}" "$app/bin/cloakroom-image" --socket "$IMAGE_SOCKET" 2>> "$var/log/image.log" 9>&- & pids+=($!)
 fi
 own 700 "$UPLOAD_STORAGE_PATH"
-: > "$var/log/worker.log"; : > "$var/log/jobs.log"
 "${as[@]}" "$app/bin/cloakroom-fcgi" --socket "$FASTCGI_SOCKET" 2>> "$var/log/worker.log" 9>&- & pids+=($!)
 worker=$!
 "${as[@]}" "$app/bin/cloakroom" jobs 2>> "$var/log/jobs.log" 9>&- & pids+=($!)

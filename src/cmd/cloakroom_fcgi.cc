@@ -3,19 +3,18 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <cstring>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <sstream>
 #include <thread>
 
+#include "base/file.h"
+#include "base/listener.h"
 #include "base/log.h"
 #include "cmd/confine.h"
 #include "cmd/prefork.h"
@@ -28,9 +27,9 @@ namespace cloakroom {
 namespace {
 
 constexpr int kExitUsage = 2;
-constexpr int kExitConfig = 78;  // EX_CONFIG
-constexpr int kBacklog = 4096;   // with libfcgi's usual 5, nginx answers 502 under load
-constexpr int kTurnsAtEnd = 60;  // of a waiting request, before a child ends: 3 s, of SHUTDOWN_TIMEOUT
+constexpr int kExitConfig = 78;                // EX_CONFIG
+constexpr int kBacklog = 4096;                 // with libfcgi's usual 5, nginx answers 502 under load
+constexpr std::chrono::seconds kWaitAtEnd{3};  // for requests that wait, before a child ends: of SHUTDOWN_TIMEOUT
 
 volatile std::sig_atomic_t g_stop = 0;  // set by the child's only signal handler
 
@@ -41,20 +40,8 @@ bool is_listening(int fd) {
 }
 
 // Puts a new listening socket on descriptor 0, where a supervisor would have put it.
-Status listen_on(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return Error{Errc::kInvalid, "socket path '" + path + "' is too long"};
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return errno_error("make a socket", path, errno);
-  ::unlink(path.c_str());
-  const mode_t old = ::umask(0117);  // 0660: nginx and nobody else
-  const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  const int bind_error = errno;
-  ::umask(old);
-  if (bound != 0) return errno_error("bind", path, bind_error);
-  if (::listen(fd.get(), kBacklog) != 0) return errno_error("listen on", path, errno);
+Status listen_at_zero(const std::string& path) {
+  TRY_ASSIGN(const UniqueFd fd, listen_on({path, SOCK_STREAM, kBacklog}));
   if (::dup2(fd.get(), STDIN_FILENO) < 0) return errno_error("use descriptor 0 for", path, errno);
   return Ok{};
 }
@@ -97,19 +84,14 @@ int child_main(const Config& config, Sniffer& sniffer, Scoreboard& board) {
   auto exchange = std::make_unique<FcgiExchange>(STDIN_FILENO);
   WaitingRoom room([&](Exchange& one, const Turn& turn) { return (*service)->serve(one, turn); });
   while (g_stop == 0 && (most == 0 || served < most)) {
-    room.look(false);
+    room.look();
     epoll_event event{};
     if (::epoll_pwait(epoll.get(), &event, 1, room.sleep_ms(), &none) <= 0) continue;
     if (!exchange->accept()) continue;
     ++served;
     if (!room.serve(exchange)) exchange = std::make_unique<FcgiExchange>(STDIN_FILENO);
   }
-  // What waits for others is worth a moment, for they have begun already.
-  for (int turns = 0; turns < kTurnsAtEnd && !room.empty(); ++turns) {
-    std::this_thread::sleep_for(WaitingRoom::kPause);
-    room.look(false);
-  }
-  room.look(true);
+  room.close(kWaitAtEnd);  // worth a moment: those whom they wait for have begun already
   return 0;
 }
 
@@ -255,7 +237,7 @@ int main_of(int argc, char** argv) {
   }
   const bool rolled = env(kOldChildrenVariable).has_value();
   if (!socket.empty() && !rolled) {
-    if (const Status bound = listen_on(socket); !bound) {
+    if (const Status bound = listen_at_zero(socket); !bound) {
       std::cerr << bound.error().detail << "\n";
       return 1;
     }

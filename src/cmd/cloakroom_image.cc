@@ -3,14 +3,11 @@
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <thread>
@@ -19,6 +16,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/listener.h"
 #include "base/log.h"
 #include "imaging/confine.h"
 #include "imaging/pool.h"
@@ -33,26 +31,9 @@ constexpr int kExitConfig = 78;  // EX_CONFIG
 constexpr int kBacklog = 1024;
 constexpr unsigned kDescriptors = 32;  // of a child: standard ones, the connection, two files, fonts
 
-Result<UniqueFd> listen_on(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return Error{Errc::kInvalid, "socket path '" + path + "' is too long"};
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  if (!fd) return errno_error("make a socket", path, errno);
-  ::unlink(path.c_str());
-  const mode_t old = ::umask(0117);  // 0660: the workers and nobody else
-  const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  const int bind_error = errno;
-  ::umask(old);
-  if (bound != 0) return errno_error("bind", path, bind_error);
-  if (::listen(fd.get(), kBacklog) != 0) return errno_error("listen on", path, errno);
-  return fd;
-}
-
 // systemd's, or one of our own.
 Result<UniqueFd> find_socket(const std::string& path) {
-  if (!path.empty()) return listen_on(path);
+  if (!path.empty()) return listen_on({path, SOCK_SEQPACKET, kBacklog});
   if (sd_listen_fds(1) != 1 || sd_is_socket(SD_LISTEN_FDS_START, AF_UNIX, SOCK_SEQPACKET, 1) <= 0) {
     return Error{Errc::kInvalid, "no listening socket from systemd; give --socket PATH"};
   }

@@ -27,6 +27,10 @@ bool may_have_picture(std::string_view mime_type) {
   return std::find(kPictureTypes.begin(), kPictureTypes.end(), mime_type) != kPictureTypes.end();
 }
 
+bool may_move(std::string_view mime_type) {
+  return mime_type == "image/gif" || mime_type == "image/webp";
+}
+
 bool is_verdict(const Error& error) {
   return error.code == Errc::kUndecodable && !error.retryable;
 }

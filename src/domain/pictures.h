@@ -15,6 +15,8 @@
 namespace cloakroom {
 
 bool may_have_picture(std::string_view mime_type);
+// Whether what is counted in it are frames, not sheets.
+bool may_move(std::string_view mime_type);
 // Whether it is about the picture, and for ever; a process that ended over it may have been short of time or memory.
 bool is_verdict(const Error& error);
 

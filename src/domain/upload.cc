@@ -20,7 +20,7 @@ bool type_allowed(std::string_view type, std::span<const std::string> patterns) 
          });
 }
 
-Result<Attachment> Uploads::describe(const UploadRequest& request, const IncomingFile& file) {
+Result<Uploads::Described> Uploads::describe(const UploadRequest& request, const IncomingFile& file) {
   Attachment a;
   a.filename = clean_filename(file.filename);
   if (file.bytes.size > rules_.max_file_bytes) {
@@ -41,11 +41,10 @@ Result<Attachment> Uploads::describe(const UploadRequest& request, const Incomin
   a.uploader_id = request.caller.user_id;
   a.dialog_id = request.dialog_id;
   a.size_bytes = file.bytes.size;
-  return a;
+  return Described{std::move(a), rules_.strip != nullptr && rules_.strip->takes(head.first(got))};
 }
 
 Status Uploads::strip_all(const UploadRequest& request, std::span<const Attachment> made) {
-  if (rules_.strip == nullptr) return Ok{};
   for (std::size_t i = 0; i < made.size(); ++i) {
     TRY(rules_.strip->clean({.way = "upload", .filename = made[i].filename, .user = made[i].uploader_id},
                             request.files[i].bytes));
@@ -124,22 +123,24 @@ RoomRequest Uploads::room_for(const UploadRequest& request, std::span<const Atta
 
 Result<std::vector<Attachment>> Uploads::take(const UploadRequest& request) {
   std::vector<Attachment> made;
+  bool is_stripped = false;
   for (const IncomingFile& file : request.files) {
-    TRY_ASSIGN(Attachment a, describe(request, file));
-    made.push_back(std::move(a));
+    TRY_ASSIGN(Described one, describe(request, file));
+    is_stripped = is_stripped || one.is_stripped;
+    made.push_back(std::move(one.attachment));
   }
   UploadClaim unpaid = request.claim;
   unpaid.room = room_for(request, made);
   const bool is_looked_at = rules_.imager != nullptr && std::any_of(made.begin(), made.end(), [](const Attachment& a) {
                               return may_have_picture(a.mime_type);
                             });
-  if (rules_.scan != nullptr || is_looked_at) {
+  if (rules_.scan != nullptr || is_stripped || is_looked_at) {
     TRY(rows_.spend(unpaid.spenders, Budget::kUploads));
     unpaid.spenders = {};
   }
-  TRY(strip_all(request, made));
+  if (is_stripped) TRY(strip_all(request, made));
   TRY(scan_all(request, made));
-  const auto enough = std::chrono::steady_clock::now() + limits::kLookAtPictures;
+  const auto enough = std::chrono::steady_clock::now() + rules_.look_at_pictures;
   for (std::size_t i = 0; rules_.imager != nullptr && i < made.size(); ++i) {
     if (std::chrono::steady_clock::now() < enough) {
       look_at_picture(*rules_.imager, request.files[i].bytes, made[i]);

@@ -3,7 +3,8 @@
 // Order    limits, sniff, metadata out, virus scan, a look at pictures (domain/pictures.h), deletion tickets, bytes
 //          (hashed on the way, durable), rows. The rows are the commit point: whatever fails before it leaves nothing
 //          but objects that a job deletes, also after a crash of this process or host.
-// Budget   an upload is paid for once, before it costs anybody much: before the scan, else with the tickets.
+// Budget   an upload is paid for once, before it costs anybody much: before a file is searched for metadata, scanned or
+//          looked at, else with the tickets.
 // Quota    room for all files is held by the tickets, and given back at once when the upload fails.
 // Away     when the store is away and there is a fallback, the same is done there, with a job for each row that moves
 //          it.
@@ -17,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "domain/access.h"
 #include "domain/fallback.h"
 #include "domain/image_ports.h"
@@ -52,6 +54,7 @@ struct UploadRules {
   Imager* imager = nullptr;        // null: nobody looks at pictures
   NamelessFile nameless = {};      // for pictures that are not in a file yet; needed with `strip` and `imager`
   QuotaRules quotas = {};
+  std::chrono::milliseconds look_at_pictures = limits::kLookAtPictures;  // at all of one upload
 };
 
 class Uploads {
@@ -70,7 +73,11 @@ class Uploads {
   const std::vector<std::string>& allowed_types() const { return rules_.allowed_types; }
 
  private:
-  Result<Attachment> describe(const UploadRequest& request, const IncomingFile& file);
+  struct Described {
+    Attachment attachment;
+    bool is_stripped = false;  // or rather searched for what has to go
+  };
+  Result<Described> describe(const UploadRequest& request, const IncomingFile& file);
   Status strip_all(const UploadRequest& request, std::span<const Attachment> made);
   Status scan_all(const UploadRequest& request, std::span<const Attachment> made);
   RoomRequest room_for(const UploadRequest& request, std::span<const Attachment> made) const;

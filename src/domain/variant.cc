@@ -1,6 +1,8 @@
 // variant.cc — the words for formats, and the variant that looks like a file.
 #include "domain/variant.h"
 
+#include "domain/pictures.h"
+
 namespace cloakroom {
 namespace {
 
@@ -47,7 +49,7 @@ std::string_view mime_type_of(ImageFormat format) {
 }
 
 bool suits(VariantFormat format, const Attachment& original) {
-  return format != VariantFormat::kAvif || original.frames.value_or(1) <= 1;
+  return format != VariantFormat::kAvif || original.frames.value_or(1) <= 1 || !may_move(original.mime_type);
 }
 
 Attachment as_file(const Variant& variant, const Attachment& original) {

@@ -21,7 +21,7 @@ enum class VariantFormat { kPlain, kWebp, kAvif };
 std::string_view to_string(VariantFormat format);  // "plain", "webp", "avif": the words of the database and of settings
 std::optional<VariantFormat> parse_variant_format(std::string_view word);
 std::string_view mime_type_of(ImageFormat format);
-// What moves stays so as WebP alone: an AVIF would be its first frame.
+// What moves stays so as WebP alone: an AVIF would be its first frame. Of documents the first page is all there is.
 bool suits(VariantFormat format, const Attachment& original);
 
 // A box that the picture fits in.

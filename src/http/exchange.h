@@ -18,4 +18,13 @@ class Exchange : public ByteSink {
   virtual Result<std::size_t> read_body(std::span<std::byte> into) = 0;
 };
 
+// One on a connection that may be kept while others are served.
+class HeldExchange : public Exchange {
+ public:
+  // The front end has hung up, as nginx does when its client goes. False also where nobody can tell.
+  virtual bool is_abandoned() const = 0;
+  // Ends the answer and the connection.
+  virtual void finish() = 0;
+};
+
 }  // namespace cloakroom

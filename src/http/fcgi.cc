@@ -2,6 +2,7 @@
 #include "http/fcgi.h"
 
 #include <fcntl.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -54,6 +55,11 @@ bool FcgiExchange::input_is_read() {
   if (variable("REQUEST_BODY_FILE").empty() && !length.empty() && length != "0") return false;
   char none = 0;  // the record that ends the input is there with the variables
   return FCGX_GetStr(&none, 1, request_.in) == 0 && FCGX_GetError(request_.in) == 0;
+}
+
+bool FcgiExchange::is_abandoned() const {
+  pollfd one{request_.ipcFd, 0, 0};
+  return ::poll(&one, 1, 0) > 0 && (one.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 // Keep-alive is off on nginx's side: a kept connection would tie one client to one single-threaded child.

@@ -11,7 +11,7 @@ namespace cloakroom {
 // Prepares libfcgi. Installs its signal handlers, so call it before your own. kInternal when it refuses.
 Status fcgi_start();
 
-class FcgiExchange final : public Exchange {
+class FcgiExchange final : public HeldExchange {
  public:
   explicit FcgiExchange(int listen_fd);
   ~FcgiExchange() override;
@@ -21,7 +21,9 @@ class FcgiExchange final : public Exchange {
   // Takes the next connection from the (non-blocking) descriptor. False when another child was quicker. A process with
   // no descriptor left takes it on one kept in reserve, so that the caller hears of it instead of waiting.
   bool accept();
-  void finish();
+  // On a Unix socket. On TCP a peer that has closed looks like one that only says no more.
+  bool is_abandoned() const override;
+  void finish() override;
 
   std::string_view variable(const char* name) const override;
   Result<std::size_t> read_body(std::span<std::byte> into) override;

@@ -1,6 +1,7 @@
 // serve.cc — receives, maps the file, and lets the operation run.
 #include "imaging/serve.h"
 
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -132,6 +133,12 @@ Result<std::string> operate(const ImageQuestion& q, const Received& from, std::u
   return render(picture, q.wanted, from.files[1].get());
 }
 
+// Who had to queue for longer than he waits has hung up, and his question is still read.
+bool is_waited_for(int connection) {
+  pollfd one{connection, 0, 0};
+  return ::poll(&one, 1, 0) <= 0 || (one.revents & (POLLHUP | POLLERR)) == 0;
+}
+
 }  // namespace
 
 Status serve_question(int connection, const ServeOptions& options) {
@@ -140,6 +147,10 @@ Status serve_question(int connection, const ServeOptions& options) {
   TRY_ASSIGN(const ImageQuestion question, parse_image_question(received.text));
   const bool renders = question.operation == ImageQuestion::Operation::kRender;
   if (received.files.size() != (renders ? 2U : 1U)) return Error{Errc::kInvalid, "the question lacks its files"};
+  if (!is_waited_for(connection)) {
+    log(Level::kInfo, "image.skipped", {{"op", renders ? "render" : "probe"}, {"type", question.mime_type}});
+    return Ok{};
+  }
   const auto done = [&] {
     const Quiet quiet(options.nowhere);
     return operate(question, received, options.max_pixels);

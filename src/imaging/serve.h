@@ -1,6 +1,7 @@
 // serve.h — one question answered: received with its descriptors, decoded, answered. What follows is the process's end.
 //
-// Log      image.done: op, type, ms, and what was wrong, if anything
+// Rule     nothing is decoded for a client who has hung up meanwhile.
+// Log      image.done: op, type, ms, and what was wrong, if anything; image.skipped: op, type
 #pragma once
 
 #include <cstdint>

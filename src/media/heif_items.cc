@@ -122,6 +122,7 @@ bool ItemTables::read_places(std::string_view iloc, const std::optional<Child>& 
   std::unordered_map<std::uint32_t, HeifItem*> items;
   for (HeifItem& item : out_.items) items.emplace(item.id, &item);
   std::size_t extents = 0;
+  bool is_unusual = false;  // what can be found is gone through all the same
   for (std::uint64_t n = 0; n < count; ++n) {
     if (!in.is_good()) return false;  // the count is the file's own word, and behind the end all is zero
     const auto id = static_cast<std::uint32_t>(in.number(version == 2 ? 4 : 2));
@@ -129,20 +130,24 @@ bool ItemTables::read_places(std::string_view iloc, const std::optional<Child>& 
     in.number(2);  // of which file
     const std::uint64_t base = in.number(base_size);
     const std::uint64_t pieces = in.number(2);
-    const auto item = items.find(id);
-    if (item != items.end() && (method > 1 || (method == 1 && !idat))) return false;  // made of other items
+    auto item = items.find(id);
+    if (item != items.end() && (method > 1 || (method == 1 && !idat))) {  // made of other items
+      is_unusual = true;
+      item = items.end();
+    }
     for (std::uint64_t k = 0; k < pieces; ++k) {
       in.number(index_size);
       const std::uint64_t offset = in.number(offset_size), size = in.number(length_size);
       if (!in.is_good()) return false;
       if (item == items.end()) continue;
       const std::uint64_t at = base + offset + (method == 1 ? idat->at : 0);
-      if (at < base || ++extents > limits::kHeifItems) return false;
-      if (size == 0) return false;  // "all of the file"
-      item->second->extents.push_back({at, size});
+      if (++extents > limits::kHeifItems) return false;
+      const bool is_usual = at >= base && size > 0;  // 0: "all of the file"
+      if (is_usual) item->second->extents.push_back({at, size});
+      is_unusual = is_unusual || !is_usual;
     }
   }
-  return in.is_good();
+  return in.is_good() && !is_unusual;
 }
 
 HeifItems ItemTables::read() {

@@ -54,15 +54,10 @@ std::string stripped_item(const HeifItem& item, const std::string& before, const
   return before;
 }
 
+// REQUIRES: it lies within the file
 Status strip_item(const StripJob& job, const HeifItem& item) {
   std::uint64_t size = 0;
-  for (const HeifExtent& extent : item.extents) {
-    if (extent.at > job.in.size() || extent.size > job.in.size() - extent.at) {
-      job.out.give_up("an item lies outside of the file");
-      return Ok{};
-    }
-    size += extent.size;
-  }
+  for (const HeifExtent& extent : item.extents) size += extent.size;
   if (size > limits::kStripBlockBytes) {
     const bool is_known = item.type == "Exif" || item.content_type == "application/rdf+xml";
     if (!is_known && job.mode == StripMode::kGps) return Ok{};
@@ -87,16 +82,19 @@ Status strip_item(const StripJob& job, const HeifItem& item) {
 
 Status strip_items(const StripJob& job, const Box& meta) {
   TRY_ASSIGN(const HeifItems found, read_heif_items(job.in, meta));
-  if (!found.unread.empty()) job.out.give_up(found.unread);
-  std::uint64_t looked_at = 0;  // items may share their bytes: there is no end of looking otherwise
+  if (!found.unread.empty()) job.out.note(found.unread);
+  const auto is_inside = [&](const HeifExtent& e) { return e.at <= job.in.size() && e.size <= job.in.size() - e.at; };
+  const auto is_new = [&](const HeifExtent& e) { return job.out.may_follow(e.size); };
   for (const HeifItem& item : found.items) {
     if (item.content_type.starts_with("image/")) continue;
-    for (const HeifExtent& extent : item.extents) looked_at += std::min(extent.size, job.in.size());
-    if (looked_at > job.in.size()) {
-      job.out.give_up("its items share their bytes");
-      return Ok{};
+    if (!std::all_of(item.extents.begin(), item.extents.end(), is_inside)) {
+      job.out.note("an item lies outside of the file");
+    } else if (!std::all_of(item.extents.begin(), item.extents.end(), is_new)) {
+      job.out.note("its items share their bytes");
+    } else {
+      TRY(strip_item(job, item));
     }
-    TRY(strip_item(job, item));
+    if (job.out.gave_up()) return Ok{};
   }
   return Ok{};
 }

@@ -6,7 +6,8 @@
 //          Exif); XMP boxes. Of films: user data and metadata boxes ("udta", "meta" in "moov" and its tracks), where
 //          cameras write positions: they become free space. Boxes of makers ("uuid"). kAll: every box that a viewer
 //          does not need, and every item that is no picture.
-// Unread   items made of other items, tables that are broken or over a limit.
+// Unread   items made of other items, or that share their bytes; tables that are broken or over a limit. All others
+//          are gone through none the less.
 #pragma once
 
 #include "media/strip_edits.h"

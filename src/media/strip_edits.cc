@@ -58,8 +58,19 @@ Status StripEdits::fill(std::uint64_t offset, std::uint64_t size, char with) {
   return Ok{};
 }
 
-void StripEdits::give_up(std::string_view why) {
+void StripEdits::note(std::string_view why) {
   if (plan_.unread.empty()) plan_.unread = why;
+}
+
+void StripEdits::give_up(std::string_view why) {
+  note(why);
+  gave_up_ = true;
+}
+
+bool StripEdits::may_follow(std::uint64_t bytes) {
+  if (bytes > in_.size() - followed_bytes_) return false;
+  followed_bytes_ += bytes;
+  return true;
 }
 
 void apply_patches(const StripPlan& plan, std::string& bytes) {

@@ -24,9 +24,13 @@ class StripEdits {
   // No patch where the bytes are all `with` already.
   Status fill(std::uint64_t offset, std::uint64_t size, char with);
 
-  // Something was not understood; the first reason stays.
+  // A part was not understood, the rest can be. The first reason stays.
+  void note(std::string_view why);
+  // The same, and there is no going on: the rest cannot be found, or a limit is reached.
   void give_up(std::string_view why);
-  bool gave_up() const { return !plan_.unread.empty(); }
+  bool gave_up() const { return gave_up_; }
+  // Counts bytes that the file itself points to. False: more than it has, so they are shared, without end perhaps.
+  bool may_follow(std::uint64_t bytes);
 
   StripPlan take() { return std::move(plan_); }
 
@@ -36,6 +40,8 @@ class StripEdits {
   Pieces& in_;
   StripPlan plan_ = {};
   std::size_t held_bytes_ = 0;
+  std::uint64_t followed_bytes_ = 0;
+  bool gave_up_ = false;
 };
 
 // What a function for one format gets.

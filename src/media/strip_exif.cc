@@ -146,8 +146,9 @@ bool ExifCopy::keep_thumbnail(const Range& range) {
   Pieces pieces(thumbnail);
   StripEdits edits(pieces);
   const Status done = strip_jpeg({pieces, edits, StripMode::kGps, depth_ + 1}, 0);
-  if (!done || edits.gave_up()) return false;
-  apply_patches(edits.take(), thumbnail);
+  const StripPlan plan = edits.take();
+  if (!done || !plan.unread.empty()) return false;
+  apply_patches(plan, thumbnail);
   put(range.at, thumbnail);
   return true;
 }

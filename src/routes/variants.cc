@@ -41,9 +41,14 @@ Response foretold(VariantFormat format, const Attachment& original) {
   return r;
 }
 
+bool is_handed_over(const Response& answer) {
+  return std::any_of(answer.headers.begin(), answer.headers.end(),
+                     [](const auto& header) { return header.first == "X-Accel-Redirect"; });
+}
+
 }  // namespace
 
-// Errors have no Vary: nobody may keep them, and a 404 is the same wherever it comes from.
+// Errors have no Vary, but for a 416: nobody may keep them, and a 404 is the same wherever it comes from.
 Result<Response> get_variant(App& app, const Context& context) {
   const VariantSize* size = app.variants == nullptr ? nullptr : app.variants->size(context.params[1]);
   // asked for whatever the name is, or the time would tell; a name that is none may be no text for the database either
@@ -70,8 +75,9 @@ Result<Response> get_variant(App& app, const Context& context) {
   } else {
     answer = foretold(format, original);
   }
-  // under another name, too: nginx forgets the first where it sends the bytes itself
-  answer.add("Vary", "Accept").add("X-Cloakroom-Vary", "Accept");
+  answer.add("Vary", "Accept");
+  // nginx forgets it where it sends the bytes itself, and all other answers pass it as they are
+  if (is_handed_over(answer)) answer.add("X-Cloakroom-Vary", "Accept");
   return answer;
 }
 

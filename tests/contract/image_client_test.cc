@@ -126,6 +126,18 @@ static void what_never_has_a_picture_is_not_asked_about() {
   CHECK_ERR(probe("/nonexistent", "x", "image/png"), Errc::kImagerAway);
 }
 
+static void what_is_too_large_is_not_asked_about_and_for_ever() {
+  const UniqueFd fd = file_of(kGif);
+  CHECK_EQ(::ftruncate(fd.get(), static_cast<off_t>(limits::kImageInputBytes) + 1), 0);
+  ImageClient nobody({"/nonexistent", milliseconds(1000)});
+  CHECK_ERR(nobody.probe({fd.get(), 0, limits::kImageInputBytes}, "image/gif"), Errc::kImagerAway);
+  const auto looked = nobody.probe({fd.get(), 0, limits::kImageInputBytes + 1}, "image/gif");
+  CHECK_ERR(looked, Errc::kUndecodable);
+  CHECK(!looked.error().retryable);  // so the row remembers it
+  const auto made = nobody.render({fd.get(), 0, limits::kImageInputBytes + 1}, "image/gif", {});
+  CHECK(!made && made.error().code == Errc::kUndecodable && !made.error().retryable);
+}
+
 static void silence_is_away_after_the_timeout() {
   ScriptedImager imager([](Question&) { ::usleep(300'000); });
   const auto begin = std::chrono::steady_clock::now();
@@ -206,6 +218,7 @@ int main() {
       CASE(the_real_program_looks_and_renders_and_ends_when_told),
       CASE(a_range_within_a_file_is_what_is_looked_at),
       CASE(what_never_has_a_picture_is_not_asked_about),
+      CASE(what_is_too_large_is_not_asked_about_and_for_ever),
       CASE(silence_is_away_after_the_timeout),
       CASE(a_helper_that_dies_over_a_picture_is_not_asked_again_one_that_never_read_is),
       CASE(an_answer_that_is_too_long_or_nonsense_is_not_believed),

@@ -24,9 +24,10 @@ class FakeImager final : public Imager {
   Failures failures;
   ImageFacts facts{.width = 40, .height = 30, .placeholder = "data:image/webp;base64,AAAA"};
   std::vector<Asked> probed, rendered;
-  std::function<void()> before_render = [] {};
+  std::function<void()> before_probe = [] {}, before_render = [] {};
 
   Result<ImageFacts> probe(const FileRange& bytes, std::string_view mime_type) override {
+    before_probe();
     probed.push_back({text_of(bytes), std::string(mime_type), {}});
     TRY(failures.enter("probe"));
     return facts;

@@ -55,8 +55,20 @@ class Imager:
     def helpers(self):
         return children(self.process.pid)
 
+    def unreaped(self):
+        """The helpers, with those that have ended and whose processor time nobody has added up yet."""
+        return set(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())
+
+    def measured(self, question):
+        """The answer to a question, and the processor time of the one helper that it took. For nobody else asks meanwhile."""
+        wait_until(lambda: len(self.unreaped()) == len(self.helpers()) == 4, 10, "nobody is at work")
+        helpers, before = self.unreaped(), self.cpu_seconds()
+        answer = question()
+        wait_until(lambda: helpers - self.unreaped(), 10, "its helper has ended")
+        return answer, self.cpu_seconds() - before
+
     def cpu_seconds(self):
-        """Processor time of all helpers that have ended."""
+        """Processor time of all helpers that have ended, and of whom the parent has taken note."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 

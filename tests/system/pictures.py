@@ -1,4 +1,5 @@
 """pictures.py — pictures of every kind for the tests, good ones and bad ones, made on the spot."""
+import base64
 import random
 import struct
 import zlib
@@ -107,6 +108,12 @@ def svg(body="", width=64, height=48, head=""):
 def svg_quadrants():
     return svg("".join(f'<rect x="{x}" y="{y}" width="32" height="24" fill="rgb{colour}"/>' for x, y, colour in (
         (0, 0, RED), (32, 0, GREEN), (0, 24, BLUE), (32, 24, YELLOW))))
+
+
+def svg_detailed(side):
+    """Quickly drawn, slowly written: noise."""
+    data = base64.b64encode(saved(noise(side, side), "JPEG")).decode()
+    return svg(f'<image xlink:href="data:image/jpeg;base64,{data}" width="{side}" height="{side}"/>', side, side)
 
 
 def svg_laughs():

@@ -142,6 +142,8 @@ def test_what_make_run_prints_can_be_pasted_and_a_second_run_finds_the_data(make
     assert not (var / "demo.env").exists()
 
     again = make_run(var)
+    for name, event in (("image", "pool.ready"), ("worker", "parent.ready"), ("jobs", "jobs.ready")):
+        assert (var / f"log/{name}.log").read_text().count(f"event={event}") == 1, f"{name}.log is that of this run"
     token = {"Authorization": "Bearer " + demo["ALICE_TOKEN"]}  # the secret stayed too
     answer = http_client.call(again.port, "GET", listed[0]["url"], token)
     assert answer.status == 200 and answer.body == (checkout / "README.md").read_bytes()

@@ -136,6 +136,29 @@ def test_conditions_and_ranges_hold_as_for_files(pictured):
     assert pictured.get(url_of(made), headers={"Accept": CHROMIUM}).headers["ETag"] != etag
 
 
+def check_headers(answer, status):
+    """What a preview depends on is said once, and what is meant for nginx alone stays with nginx."""
+    assert answer.status == status, str(answer)
+    assert answer.headers.get_all("Vary") == ["Accept"]
+    assert not [name for name in answer.headers if name.lower().startswith("x-cloakroom")]
+
+
+def test_every_answer_of_a_preview_varies_and_those_of_its_original_do_not(pictured, new_stack):
+    streamed = new_stack(stack={"like": pictured, "images": True}, DELIVERY="stream")
+    for stack in (pictured, streamed):
+        made = stack.upload(picture(), "x.jpg")
+        check_headers(stack.get(url_of(made), method="HEAD"), 200)
+        whole = stack.get(url_of(made))
+        check_headers(whole, 200)
+        check_headers(stack.get(url_of(made), method="HEAD"), 200)
+        etag = whole.headers["ETag"]
+        for headers, status in (({"If-None-Match": etag}, 304), ({"Range": "bytes=2-9"}, 206), ({"Range": "bytes=9999999-"}, 416),
+                                ({"Range": "bytes=0-1,4-5"}, 206), ({"If-Match": etag}, 200)):
+            check_headers(stack.get(url_of(made), headers=headers), status)
+            original = stack.get(made["url"], headers={**headers, "If-Match": "*"} if "If-Match" in headers else headers)
+            assert "Vary" not in original.headers and original.status in (200, status)
+
+
 def test_a_head_makes_nothing_and_tells_of_what_is_there(pictured):
     made = pictured.upload(picture(), "x.jpg")
     before = pictured.get(url_of(made), method="HEAD")
@@ -252,7 +275,10 @@ def test_in_s3_they_lie_beside_the_original_and_pass_nginx(in_s3):
     assert keys <= set(in_s3.objects())
     answer = in_s3.get(url_of(made), headers={"Accept": CHROMIUM})
     decoded(answer, "WEBP", 250, 167)
-    assert answer.headers["Vary"] == "Accept" and answer.headers["Content-Type"] == "image/webp"
+    assert answer.headers["Content-Type"] == "image/webp"
+    check_headers(answer, 200)
+    for headers, status in (({"Range": "bytes=0-1,4-5"}, 206), ({"Range": "bytes=9999999-"}, 416), ({"If-Match": "*"}, 200)):
+        check_headers(in_s3.get(url_of(made), headers={"Accept": CHROMIUM, **headers}), status)
     decoded(in_s3.get(url_of(made)), "JPEG", 250, 167)
     assert in_s3.call("DELETE", "/api/attachments/" + made["id"]).status == 204
     wait_until(lambda: not keys & set(in_s3.objects()), 10, "the objects of the previews are gone")
@@ -268,4 +294,5 @@ def test_with_redirects_thumb_url_is_presigned_once_it_is_there(new_stack, in_s3
     body = stack.curl(url, user=None)
     assert Image.open(io.BytesIO(body)).format == "WEBP"
     moved = stack.get(url_of(made), headers={"Accept": CHROMIUM})
-    assert moved.status == 302 and moved.headers["Vary"] == "Accept"
+    check_headers(moved, 302)
+    check_headers(stack.get(url_of(made), headers={"Accept": CHROMIUM}, method="HEAD"), 302)

@@ -135,6 +135,23 @@ static void no_process_is_made_or_reached() {
   CHECK_EQ(answer_of([] { return ::syscall(SYS_pidfd_open, ::getppid(), 0); }), EPERM);
 }
 
+static void the_kernel_sends_no_signals_for_it() {
+  int ends[2] = {-1, -1};
+  CHECK_EQ(::pipe(ends), 0);
+  const int fd = ends[0];
+  CHECK_EQ(answer_of([=]() -> long { return ::fcntl(fd, F_GETFL); }), 0);
+  CHECK_EQ(answer_of([=]() -> long { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); }), 0);
+  CHECK_EQ(answer_of([=]() -> long { return ::fcntl(fd, F_SETOWN, ::getppid()); }), EPERM);
+  CHECK_EQ(answer_of([=]() -> long { return ::fcntl(fd, F_SETSIG, SIGKILL); }), EPERM);
+  CHECK_EQ(answer_of([=]() -> long { return ::fcntl(fd, F_SETFL, O_ASYNC); }), EPERM);
+  CHECK_EQ(answer_of([=]() -> long { return ::fcntl(fd, F_SETLEASE, F_RDLCK); }), EPERM);
+  CHECK_EQ(answer_of([=]() -> long { return ::fcntl(fd, F_NOTIFY, DN_MODIFY); }), EPERM);
+  CHECK_EQ(answer_of([=] { return ::syscall(SYS_fcntl, fd, std::uint64_t{F_SETOWN} | 1ULL << 32, ::getppid()); }),
+           EPERM);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
 static void nothing_can_be_taken_back() {
   const rlimit wide{RLIM_INFINITY, RLIM_INFINITY};
   CHECK_EQ(answer_of([&]() -> long { return ::setrlimit(RLIMIT_CORE, &wide); }), EPERM);
@@ -217,10 +234,15 @@ static void memory_output_time_and_descriptors_have_their_limits() {
 
 int main() {
   const CMUnitTest tests[] = {
-      CASE(no_socket_is_made_or_connected), CASE(nothing_is_opened_to_be_written),
-      CASE(files_of_others_are_not_read),   CASE(no_process_is_made_or_reached),
-      CASE(nothing_can_be_taken_back),      CASE(memory_is_never_executed),
-      CASE(threads_and_an_end_are_left),    CASE(memory_output_time_and_descriptors_have_their_limits),
+      CASE(no_socket_is_made_or_connected),
+      CASE(nothing_is_opened_to_be_written),
+      CASE(files_of_others_are_not_read),
+      CASE(no_process_is_made_or_reached),
+      CASE(the_kernel_sends_no_signals_for_it),
+      CASE(nothing_can_be_taken_back),
+      CASE(memory_is_never_executed),
+      CASE(threads_and_an_end_are_left),
+      CASE(memory_output_time_and_descriptors_have_their_limits),
   };
   return RUN_TESTS("imaging_confine", tests);
 }

@@ -151,6 +151,12 @@ static void a_ticket_that_nobody_gets_holds_no_room() {
   no_row.tickets.failures.fail(3, {Errc::kDatabase, "away"});  // set_upload_id
   CHECK_ERR(no_row.open(), Errc::kDatabase);
   CHECK(no_row.tickets.uploads.empty() && no_row.direct.unfinished.empty());
+  DirectWorld no_signature;
+  no_signature.wish.size_bytes = 10;  // in one piece
+  no_signature.direct.failures.fail(1, {Errc::kStore, "no credentials"});
+  CHECK_ERR(no_signature.open(), Errc::kStore);
+  CHECK(no_signature.journal == (fake::Journal{"find_room", "add", "sign_upload", "refuse"}));
+  CHECK(no_signature.tickets.rooms.size() == 1 && no_signature.tickets.uploads.empty());
 }
 
 static void a_user_is_told_what_is_limited_and_what_he_has_used() {

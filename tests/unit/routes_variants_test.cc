@@ -2,6 +2,7 @@
 // for.
 #include <string>
 
+#include "base/limits.h"
 #include "check.h"
 #include "fake/service.h"
 #include "fake/variants.h"
@@ -61,9 +62,14 @@ static void transparency_and_motion_are_kept() {
   a.picture = Picture::kAlpha;
   CHECK_EQ(w.get(a).header("Content-Type"), "image/png");
   Attachment& moving = w.picture();
+  moving.mime_type = "image/gif";
   moving.frames = 9;
   CHECK_EQ(w.get(moving, kChromium).header("Content-Type"), "image/webp");
   CHECK_EQ(w.get(moving, "image/avif").header("Content-Type"), "image/jpeg");
+  Attachment& pages = w.picture();
+  pages.mime_type = "application/pdf";
+  pages.frames = 9;
+  CHECK_EQ(w.get(pages, kChromium).header("Content-Type"), "image/avif");
 }
 
 static void it_is_sent_as_files_are_and_says_what_it_depends_on() {
@@ -80,6 +86,30 @@ static void it_is_sent_as_files_are_and_says_what_it_depends_on() {
   CHECK_EQ(again.status, 304);
   CHECK_EQ(again.header("Vary"), "Accept");
   CHECK_EQ(w.get(a, "image/webp", "alice", "GET", "thumb", {{"HTTP_RANGE", "bytes=999-"}}).status, 416);
+}
+
+static void only_what_nginx_sends_says_it_under_another_name() {
+  const auto check = [](const Answer& answer, int status) {
+    CHECK_EQ(answer.status, status);
+    CHECK_EQ(answer.header("Vary"), "Accept");
+    for (const auto& [name, value] : answer.headers) CHECK(!name.starts_with("X-Cloakroom-"));
+  };
+  World w;
+  const Attachment& a = w.picture();
+  check(w.get(a, "", "alice", "HEAD"), 200);
+  const std::string etag = w.get(a).header("ETag");
+  check(w.get(a, "", "alice", "HEAD"), 200);
+  check(w.get(a, "", "alice", "GET", "thumb", {{"HTTP_IF_NONE_MATCH", etag}}), 304);
+  check(w.get(a, "", "alice", "GET", "thumb", {{"HTTP_RANGE", "bytes=999-"}}), 416);
+  check(w.get(a, "", "alice", "GET", "thumb", {{"HTTP_IF_MATCH", etag}}), 200);  // streamed
+  World streamed({.delivery = Delivery::kStream});
+  const Attachment& b = streamed.picture();
+  check(streamed.get(b), 200);
+  check(streamed.get(b, "", "alice", "GET", "thumb", {{"HTTP_RANGE", "bytes=0-1"}}), 206);
+  for (const char* method : {"GET ", "HEAD "}) {
+    const Answer original = streamed.ask("alice", method + fake::file_url(b));
+    CHECK(original.status == 200 && original.header("Vary").empty());
+  }
 }
 
 static void a_head_makes_nothing() {
@@ -127,6 +157,17 @@ static void a_file_without_a_picture_gets_it_too() {
   CHECK_EQ(w.imager.rendered.size(), 1u);
   w.app.variants = nullptr;  // there are no pictures here at all
   CHECK_EQ(w.get(w.picture()).status, 404);
+}
+
+static void an_original_that_is_too_large_to_be_fetched_is_a_404() {
+  World w;
+  Attachment& a = w.add("pixels", StoreKind::kS3);
+  a.picture = Picture::kOpaque;
+  a.size_bytes = limits::kFetchedPictureBytes + 1;
+  CHECK_EQ(w.get(a).status, 404);
+  CHECK(w.imager.rendered.empty() && w.variant_rows.locks.empty());
+  a.size_bytes = 6;
+  CHECK_EQ(w.get(a).status, 200);
 }
 
 static void what_may_be_there_soon_is_a_503_with_a_time() {
@@ -216,6 +257,7 @@ static void with_redirects_it_is_presigned_once_it_is_there() {
   const Answer moved = w.get(a, "image/webp");
   CHECK_EQ(moved.status, 302);
   CHECK_EQ(moved.header("Vary"), "Accept");
+  CHECK_EQ(moved.header("X-Cloakroom-Vary"), "");
   w.variant_rows.failures.fail(1, Error{Errc::kDatabase, "away"});
   CHECK(fake::member(w.ask("alice", "GET " + fake::meta_url(a)), "thumb_url").starts_with("/api/files/"));
 }
@@ -225,9 +267,11 @@ int main() {
       CASE(the_format_is_the_best_that_the_client_names),
       CASE(transparency_and_motion_are_kept),
       CASE(it_is_sent_as_files_are_and_says_what_it_depends_on),
+      CASE(only_what_nginx_sends_says_it_under_another_name),
       CASE(a_head_makes_nothing),
       CASE(whoever_may_not_read_the_file_gets_the_404_that_all_get),
       CASE(a_file_without_a_picture_gets_it_too),
+      CASE(an_original_that_is_too_large_to_be_fetched_is_a_404),
       CASE(what_may_be_there_soon_is_a_503_with_a_time),
       CASE(a_request_that_may_come_again_is_not_answered_until_its_last_turn_and_pays_once),
       CASE(thumb_url_is_where_a_picture_is_or_may_be),

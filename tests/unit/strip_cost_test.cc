@@ -7,6 +7,7 @@
 #include <ctime>
 #include <string>
 
+#include "base/limits.h"
 #include "check.h"
 #include "fake/pictures.h"
 #include "media/strip.h"
@@ -59,6 +60,19 @@ static void a_count_of_places_that_are_not_there() {
   CHECK(!plan_in_time(box("ftyp", "heic\0\0\0\0mif1"s) + meta).unread.empty());
 }
 
+static void tables_by_the_thousand_that_lead_to_the_same_bytes() {
+  const auto text = [](std::size_t id) {
+    return fake::box("infe", "\2\0\0\0"s + fake::number(id, 2) + "\0\0mime\0text/plain\0\0"s);
+  };
+  const std::string head = fake::box("ftyp", "heic\0\0\0\0mif1"s);
+  const std::string data = fake::box("mdat", std::string(limits::kStripBlockBytes, 'x'));
+  const std::string place = "\0\1\0\0\0\1"s + fake::number(head.size() + 8, 4) + fake::number(data.size() - 8, 4);
+  const std::string meta = fake::box("meta", "\0\0\0\0"s + fake::box("iinf", "\0\0\0\0\0\1"s + text(1)) +
+                                                 fake::box("iloc", "\0\0\0\0\x44\0\0\1"s + place));
+  CHECK(plan_in_time(head + data + meta).unread.empty());
+  CHECK(!plan_in_time(head + data + repeated(meta, 8 << 20)).unread.empty());
+}
+
 static void gps_folders_by_the_thousand() {
   const auto u16 = [](unsigned n) { return std::string{static_cast<char>(n >> 8), static_cast<char>(n & 255)}; };
   const auto u32 = [&](unsigned n) { return u16(n >> 16) + u16(n & 0xFFFF); };
@@ -72,6 +86,7 @@ static void gps_folders_by_the_thousand() {
 
 int main() {
   const CMUnitTest tests[] = {CASE(markers_alone), CASE(pictures_that_seem_to_begin_behind_a_picture),
-                              CASE(a_count_of_places_that_are_not_there), CASE(gps_folders_by_the_thousand)};
+                              CASE(a_count_of_places_that_are_not_there), CASE(gps_folders_by_the_thousand),
+                              CASE(tables_by_the_thousand_that_lead_to_the_same_bytes)};
   return RUN_TESTS("strip_cost", tests);
 }

@@ -118,6 +118,24 @@ static void what_cannot_be_found_is_not_read_to_its_end() {
   CHECK_EQ(strip(file).unread, "");
 }
 
+static void what_can_be_read_beside_it_is_cleaned_all_the_same() {
+  const std::string other(16, 'i');
+  const std::string file = heif({{2, "Exif", "", "unreadable"}, {3, "Exif", "", kExif}}) +
+                           box("uuid", other + "SERIAL-SECRET") + box("moov", box("udta", "OWNER-SECRET"));
+  CHECK(!fake::has_secret(strip(file).bytes));
+  const std::size_t first = file.find("iloc") + 12;  // its first item: number, method, file, count; offset, size
+  const auto changed = [&](std::size_t at, std::string_view bytes) {
+    std::string out = file;
+    return out.replace(first + at, bytes.size(), bytes);
+  };
+  for (const std::string& bad :
+       {changed(2, "\0\2"s), changed(8, "\x7F\xFF\xFF\xFF"), changed(12, "\0\0\0\0"s), changed(12, "\x7F\0\0\0"s)}) {
+    const auto after = strip(bad);
+    CHECK(!after.unread.empty() && !fake::has_secret(after.bytes));
+    CHECK(after.bytes.find("unreadable") != std::string::npos);
+  }
+}
+
 static void items_without_end_or_sharing_their_bytes_are_not_read_to_their_end() {
   std::vector<Item> many;
   for (unsigned i = 0; i <= limits::kHeifItems; ++i) many.push_back({i + 1, "uri ", "", "x"});
@@ -194,6 +212,7 @@ int main() {
       CASE(other_items_stay_unless_all_shall_go),
       CASE(items_that_cannot_be_edited_go_whole),
       CASE(what_cannot_be_found_is_not_read_to_its_end),
+      CASE(what_can_be_read_beside_it_is_cleaned_all_the_same),
       CASE(items_without_end_or_sharing_their_bytes_are_not_read_to_their_end),
       CASE(a_table_that_is_too_long_is_not_read),
       CASE(boxes_of_makers_and_free_space_are_cleared),

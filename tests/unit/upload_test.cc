@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/limits.h"
@@ -275,6 +276,54 @@ static void a_process_that_ended_over_a_picture_is_no_verdict() {
   CHECK(a.picture == Picture::kUnknown && a.wants_variants);
 }
 
+static void after_its_time_the_rest_of_an_upload_is_looked_at_by_the_job() {
+  Pictured w;
+  w.rules.look_at_pictures = std::chrono::milliseconds(20);
+  w.imager.before_probe = [] { std::this_thread::sleep_for(std::chrono::milliseconds(30)); };
+  w.sniffer.next_types = {"image/png", "image/png", "text/plain"};
+  const auto made = CHECK_OK(w.file("a.png", "1").file("b.png", "2").file("c.txt", "3").take());
+  CHECK_EQ(w.imager.probed.size(), 1u);
+  CHECK(made[0].width == 40U && made[0].wants_variants);
+  CHECK(!made[1].width && made[1].picture == Picture::kUnknown && made[1].wants_variants);
+  CHECK(!made[2].wants_variants);
+  CHECK(UploadRules{}.look_at_pictures == std::chrono::seconds(2));
+}
+
+// What begins with "P" is a picture; nothing has to go.
+struct FakeStripper final : MetadataStripper {
+  explicit FakeStripper(fake::Journal& to) : journal(to) {}
+  fake::Journal& journal;
+  bool takes(std::span<const std::byte> head) const override { return !head.empty() && head[0] == std::byte{'P'}; }
+  Result<StripPlan> plan(const FileRange&) override {
+    journal.emplace_back("strip");
+    return StripPlan{};
+  }
+};
+
+static void a_picture_is_paid_for_before_it_is_searched_for_metadata() {
+  World w;
+  FakeStripper stripper(w.journal);
+  MetadataStrip strip(stripper, false);
+  w.rules.strip = &strip;
+  w.request.claim.spenders = {{"u:alice", {}}};
+  CHECK_OK(w.file("a", "Picture").take());
+  CHECK(w.journal == (fake::Journal{"spend", "strip", "plan_deletions", "put", "commit_upload"}));
+  CHECK_EQ(w.rows.spent.size(), 1u);
+  w.journal.clear();
+  w.rows.failures.fail(1, Error{Errc::kTooMany, "spent"});
+  CHECK_ERR(w.take(), Errc::kTooMany);
+  CHECK(w.journal == fake::Journal{"spend"});
+}
+
+static void what_needs_no_search_is_paid_for_with_its_tickets() {
+  World w;
+  FakeStripper stripper(w.journal);
+  MetadataStrip strip(stripper, false);
+  w.rules.strip = &strip;
+  CHECK_OK(w.file("a", "text").take());
+  CHECK_EQ(w.journal.front(), "plan_deletions");
+}
+
 static void no_answer_of_an_imager_fails_an_upload() {
   struct Case {
     Errc code;
@@ -298,6 +347,9 @@ int main() {
       CASE(nobody_asks_for_a_picture_of_a_sound),
       CASE(a_process_that_ended_over_a_picture_is_no_verdict),
       CASE(no_answer_of_an_imager_fails_an_upload),
+      CASE(after_its_time_the_rest_of_an_upload_is_looked_at_by_the_job),
+      CASE(a_picture_is_paid_for_before_it_is_searched_for_metadata),
+      CASE(what_needs_no_search_is_paid_for_with_its_tickets),
       CASE(tickets_come_before_bytes_and_bytes_before_rows),
       CASE(what_is_stored_is_what_was_sent_and_what_the_row_says),
       CASE(the_sniffer_sees_the_head_of_each_file_alone),

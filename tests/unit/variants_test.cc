@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
 #include "check.h"
 #include "domain/fallback.h"
 #include "fake/variants.h"
@@ -209,9 +210,10 @@ static void an_original_in_the_store_is_fetched_and_its_variants_lie_there() {
 static void one_that_is_too_large_to_be_fetched_has_none() {
   World w;
   Attachment& a = w.add("x", StoreKind::kS3);
-  a.size_bytes = (256ULL << 20) + 1;
+  a.size_bytes = limits::kFetchedPictureBytes + 1;
   w.journal.clear();
-  CHECK(!w.get(a));
+  CHECK_ERR(w.get(a), Errc::kNotFound);
+  CHECK_EQ(CHECK_OK(w.variants().make_all(a.id)), 0u);
   CHECK(std::find(w.journal.begin(), w.journal.end(), "get") == w.journal.end());
 }
 
@@ -272,9 +274,20 @@ static void ahead_of_need_all_sizes_are_made_in_the_formats_of_the_settings() {
 static void what_moves_is_not_made_as_avif() {
   World w;
   Attachment& a = w.add();
+  a.mime_type = "image/gif";
   a.frames = 12;
   CHECK_EQ(CHECK_OK(w.variants().make_all(a.id)), 2u);
   for (const auto& asked : w.imager.rendered) CHECK(asked.wanted.format == ImageFormat::kWebp);
+}
+
+static void the_first_page_of_many_is_made_as_avif() {
+  for (const char* type : {"application/pdf", "image/tiff"}) {
+    World w;
+    Attachment& a = w.add();
+    a.mime_type = type;
+    a.frames = 12;
+    CHECK_EQ(CHECK_OK(w.variants().make_all(a.id)), 4u);
+  }
 }
 
 static void ahead_of_need_nothing_is_made_of_what_is_gone_broken_or_shut_away() {
@@ -325,6 +338,7 @@ int main() {
       CASE(what_an_upload_could_not_be_told_is_learned_at_the_first_making),
       CASE(ahead_of_need_all_sizes_are_made_in_the_formats_of_the_settings),
       CASE(what_moves_is_not_made_as_avif),
+      CASE(the_first_page_of_many_is_made_as_avif),
       CASE(ahead_of_need_nothing_is_made_of_what_is_gone_broken_or_shut_away),
       CASE(ahead_of_need_a_bomb_is_decoded_once_and_an_absent_imager_is_an_error),
       CASE(the_usual_thumbnail_is_named_so_or_is_the_first),
