@@ -27,6 +27,10 @@ bool may_have_picture(std::string_view mime_type) {
   return std::find(kPictureTypes.begin(), kPictureTypes.end(), mime_type) != kPictureTypes.end();
 }
 
+std::span<const std::string_view> picture_types() {
+  return kPictureTypes;
+}
+
 bool is_verdict(const Error& error) {
   return error.code == Errc::kUndecodable && !error.retryable;
 }
