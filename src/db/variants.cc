@@ -42,8 +42,9 @@ constexpr Statement kTryLock{"try_lock_variant", "SELECT pg_try_advisory_lock" C
 constexpr Statement kUnlock{"unlock_variant", "SELECT pg_advisory_unlock" CLOAKROOM_VARIANT_LOCK};
 
 // $2: the types that domain/pictures knows
-#define CLOAKROOM_MAY_HAVE_PICTURE \
-  " FROM attachments a WHERE a.id > $1::uuid AND a.status <> 'quarantined' AND a.mime_type = ANY ($2::text[])"
+#define CLOAKROOM_MAY_HAVE_PICTURE                                                                             \
+  " FROM attachments a WHERE a.id > $1::uuid AND a.status <> 'quarantined' AND a.mime_type = ANY ($2::text[])" \
+  " AND a.external_url IS NULL"
 constexpr Statement kNext{
     "next_pictures", "SELECT " CLOAKROOM_ATTACHMENT_COLUMNS CLOAKROOM_MAY_HAVE_PICTURE " ORDER BY a.id LIMIT $3::int8"};
 constexpr Statement kCount{"count_pictures", "SELECT count(*)" CLOAKROOM_MAY_HAVE_PICTURE};
