@@ -34,10 +34,11 @@ inline constexpr std::size_t kParts = 100;             // files and fields in on
 inline constexpr std::size_t kFieldBytes = 4096;       // value of a part that is not a file
 
 // Names and keys
-inline constexpr std::size_t kFilenameBytes = 255;    // NAME_MAX; cut on a character boundary, extension kept
-inline constexpr std::size_t kRawNameBytes = 2048;    // of a name as sent; longer ones lose their middle
-inline constexpr std::size_t kKeyBytes = 1024;        // S3 allows no more
-inline constexpr std::size_t kKeySegmentBytes = 255;  // NAME_MAX
+inline constexpr std::size_t kFilenameBytes = 255;      // NAME_MAX; cut on a character boundary, extension kept
+inline constexpr std::size_t kRawNameBytes = 2048;      // of a name as sent; longer ones lose their middle
+inline constexpr std::size_t kKeyBytes = 1024;          // S3 allows no more
+inline constexpr std::size_t kKeySegmentBytes = 255;    // NAME_MAX
+inline constexpr std::size_t kExternalUrlBytes = 2048;  // of a file that lives elsewhere; browsers and proxies take it
 
 // S3
 inline constexpr std::size_t kS3ErrorBodyBytes = 64 * 1024;      // an XML error is a few hundred bytes

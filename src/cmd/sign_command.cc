@@ -105,6 +105,12 @@ int sign(const Options& options) {
     return kExitProblems;
   }
   if (options.link) return sign_link(options, *config, a);
+  if (a.external_url) {
+    std::cerr
+        << "cloakroom: the file lives elsewhere, and nothing here signs for it; whoever may read it is sent on by\n"
+        << stable_path(*config, a) << "\n--link makes a signed link to that\n";
+    return kExitProblems;
+  }
   if (a.store != StoreKind::kS3) {
     std::cerr << "cloakroom: the file lies on local disk, which has no presigned URLs; whoever may read it gets it at\n"
               << stable_path(*config, a) << "\n--link makes a signed link to it\n";

@@ -29,6 +29,7 @@ enum Column {
   kDuration,
   kPicture,
   kPlaceholder,
+  kExternalUrl,
   kIsMember
 };
 static_assert(kIsMember == kAttachmentColumns);
@@ -45,6 +46,7 @@ const Statement kFindByMessages{"find_by_messages", "SELECT " CLOAKROOM_ATTACHME
 const Statement kFindStale{"find_stale",
                            "SELECT " CLOAKROOM_ATTACHMENT_COLUMNS
                            " FROM attachments a WHERE a.status = 'uploaded' AND a.created_at < $1::timestamptz"
+                           " AND a.external_url IS NULL"
                            " ORDER BY a.created_at, a.id LIMIT $2::int8"};
 
 namespace {
@@ -156,6 +158,18 @@ std::optional<std::uint32_t> maybe_size(const ResultSet& set, int row, int colum
   return static_cast<std::uint32_t>(set.integer(row, column));
 }
 
+Status read_object(const ResultSet& set, int row, Attachment& out) {
+  const auto store = parse_store_kind(set.text(row, kStore));
+  if (!store) return Error{Errc::kInternal, "attachments.store holds a word that this program does not know"};
+  const auto digest = set.text(row, kSha256);
+  if (digest.size() != out.sha256.size()) return Error{Errc::kInternal, "attachments.sha256 is not 32 bytes long"};
+  std::memcpy(out.sha256.data(), digest.data(), digest.size());
+  out.size_bytes = static_cast<std::uint64_t>(set.integer(row, kSize));
+  out.store = *store;
+  out.key = set.text(row, kKey);
+  return Ok{};
+}
+
 Result<ReadableAttachment> read_readable(const ResultSet& set, int row) {
   TRY_ASSIGN(auto attachment, read_attachment(set, row));
   return ReadableAttachment{std::move(attachment), set.boolean(row, kIsMember)};
@@ -166,8 +180,6 @@ Result<ReadableAttachment> read_readable(const ResultSet& set, int row) {
 Result<Attachment> read_attachment(const ResultSet& set, int row) {
   const auto status = parse_attachment_status(set.text(row, kStatus));
   if (!status) return Error{Errc::kInternal, "attachments.status holds a word that this program does not know"};
-  const auto store = parse_store_kind(set.text(row, kStore));
-  if (!store) return Error{Errc::kInternal, "attachments.store holds a word that this program does not know"};
   Attachment out;
   out.id = set.uuid(row, kId);
   out.status = *status;
@@ -177,12 +189,8 @@ Result<Attachment> read_attachment(const ResultSet& set, int row) {
   out.account_id = set.maybe_text(row, kAccount);
   out.filename = set.text(row, kFilename);
   out.mime_type = set.text(row, kMimeType);
-  out.size_bytes = static_cast<std::uint64_t>(set.integer(row, kSize));
-  const auto digest = set.text(row, kSha256);
-  if (digest.size() != out.sha256.size()) return Error{Errc::kInternal, "attachments.sha256 is not 32 bytes long"};
-  std::memcpy(out.sha256.data(), digest.data(), digest.size());
-  out.store = *store;
-  out.key = set.text(row, kKey);
+  out.external_url = set.maybe_text(row, kExternalUrl);
+  if (!out.external_url) TRY(read_object(set, row, out));
   out.width = maybe_size(set, row, kWidth);
   out.height = maybe_size(set, row, kHeight);
   out.created_at = set.time(row, kCreatedAt);

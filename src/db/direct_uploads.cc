@@ -47,6 +47,12 @@ constexpr Statement kFind{"find_direct_upload",
                           "SELECT uploader_id, dialog_id, filename, declared_type, size_bytes, sha256, key, upload_id,"
                           " part_bytes, expires_at, attachment_id FROM direct_uploads WHERE id = $1::uuid"};
 
+// In the last second it might be committed when others have found the place free already.
+constexpr Statement kHold{"hold_direct_upload",
+                          "UPDATE direct_uploads SET held_until = now() + $2::int8 * interval '1 second'"
+                          " WHERE id = $1::uuid AND attachment_id IS NULL"
+                          " AND expires_at > clock_timestamp() + interval '1 second'"};
+
 // Of two calls at once the UPDATE lets one wait for the other, and then finds the row taken.
 constexpr Statement kCommit{
     "commit_direct_upload",
@@ -152,6 +158,14 @@ Result<std::optional<DirectUpload>> PgDirectUploads::find(const Uuid& id) {
   out.expires_at = set.time(0, kExpires);
   if (!set.is_null(0, kAttachment)) out.attachment_id = set.uuid(0, kAttachment);
   return std::optional<DirectUpload>{std::move(out)};
+}
+
+Status PgDirectUploads::hold(const Uuid& id, std::chrono::seconds most) {
+  Params params;
+  params.uuid(id).int8(most.count());
+  TRY_ASSIGN(const auto set, database_.run(kHold, params));
+  if (set.affected() == 1) return Ok{};
+  return cloakroom::refuse(Errc::kConflict, "The ticket has expired, or the upload is complete already.");
 }
 
 Status PgDirectUploads::commit(const DirectUpload& upload, const Attachment& a, const DeletionTicket& ticket) {

@@ -17,6 +17,7 @@ class PgDirectUploads final : public DirectUploadRows {
   Status add_within(const DirectUpload& upload, std::chrono::seconds grace, const RoomRequest& room) override;
   Status set_upload_id(const Uuid& id, const std::string& upload_id) override;
   Result<std::optional<DirectUpload>> find(const Uuid& id) override;
+  Status hold(const Uuid& id, std::chrono::seconds most) override;
   Status commit(const DirectUpload& upload, const Attachment& attachment, const DeletionTicket& ticket) override;
   Status refuse(const DirectUpload& upload) override;
   Result<std::uint64_t> clean_up(std::chrono::seconds grace) override;

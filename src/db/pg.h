@@ -91,6 +91,9 @@ class Database {
   Status commit();
   void rollback();
 
+  // Whatever belongs to the session (locks, a transaction) ends with it. The next statement makes a new one.
+  void disconnect() { connection_.reset(); }
+
   // Sleeps until a notification came in on a channel this connection LISTENs to, `stop_fd` is readable, or the time is
   // over.
   Result<WaitOutcome> wait(int stop_fd, std::chrono::milliseconds timeout);

@@ -18,6 +18,7 @@ constexpr Statement kHold{"hold_rescan",
 
 constexpr Statement kNext{"next_rescan", "SELECT " CLOAKROOM_ATTACHMENT_COLUMNS
                                          " FROM attachments a WHERE a.id > $1::uuid AND a.status <> 'quarantined'"
+                                         " AND a.external_url IS NULL"
                                          " ORDER BY a.id LIMIT $2::int8"};
 
 constexpr Statement kAdvance{"advance_rescan",

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "db/attachments.h"
+#include "domain/pictures.h"
 
 namespace cloakroom {
 namespace {
@@ -40,11 +41,12 @@ constexpr Statement kLearn{"learn_picture",
 constexpr Statement kTryLock{"try_lock_variant", "SELECT pg_try_advisory_lock" CLOAKROOM_VARIANT_LOCK};
 constexpr Statement kUnlock{"unlock_variant", "SELECT pg_advisory_unlock" CLOAKROOM_VARIANT_LOCK};
 
-#define CLOAKROOM_MAY_HAVE_PICTURE                                                                          \
-  " FROM attachments a WHERE a.id > $1::uuid AND a.status <> 'quarantined' AND (a.mime_type LIKE 'image/%'" \
-  " OR a.mime_type LIKE 'video/%' OR a.mime_type LIKE 'audio/%' OR a.mime_type = 'application/pdf')"
+// $2: the types that domain/pictures knows
+#define CLOAKROOM_MAY_HAVE_PICTURE                                                                             \
+  " FROM attachments a WHERE a.id > $1::uuid AND a.status <> 'quarantined' AND a.mime_type = ANY ($2::text[])" \
+  " AND a.external_url IS NULL"
 constexpr Statement kNext{
-    "next_pictures", "SELECT " CLOAKROOM_ATTACHMENT_COLUMNS CLOAKROOM_MAY_HAVE_PICTURE " ORDER BY a.id LIMIT $2::int8"};
+    "next_pictures", "SELECT " CLOAKROOM_ATTACHMENT_COLUMNS CLOAKROOM_MAY_HAVE_PICTURE " ORDER BY a.id LIMIT $3::int8"};
 constexpr Statement kCount{"count_pictures", "SELECT count(*)" CLOAKROOM_MAY_HAVE_PICTURE};
 
 constexpr Statement kForget{"forget_variants",
@@ -59,6 +61,13 @@ struct LockParams {
   std::string attachment;
   Params params;
 };
+
+PgArray type_array() {
+  const auto types = picture_types();
+  PgArray array(PgArray::Element::kText, types.size());
+  for (const std::string_view type : types) array.bytes(type);
+  return array;
+}
 
 }  // namespace
 
@@ -128,28 +137,32 @@ Status PgVariants::learn(const Attachment& a) {
 
 Result<bool> PgVariants::try_lock(const VariantId& id) {
   const LockParams lock(id);
-  TRY_ASSIGN(const auto set, database_.run(kTryLock, lock.params));
-  return set.boolean(0, 0);
+  const auto taken = database_.run(kTryLock, lock.params);
+  if (taken) return taken->boolean(0, 0);
+  // a time-out may come when it is taken already, and no rollback gives it back
+  database_.disconnect();
+  return taken.error();
 }
 
 void PgVariants::unlock(const VariantId& id) {
   const LockParams lock(id);
-  // a connection that was lost took the lock with it
-  if (const auto done = database_.run(kUnlock, lock.params); !done) {
-    log(Level::kWarning, "variant.unlock_failed", {{"detail", done.error().detail}});
-  }
+  const auto done = database_.run(kUnlock, lock.params);
+  if (done) return;
+  // The session would keep it for as long as it lives, and nobody could make this variant.
+  database_.disconnect();
+  log(Level::kWarning, "variant.unlock_failed", {{"detail", done.error().detail}});
 }
 
 Result<std::vector<Attachment>> PgVariants::next(const Uuid& after, std::size_t most) {
   Params params;
-  params.uuid(after).int8(static_cast<std::int64_t>(most));
+  params.uuid(after).array(type_array()).int8(static_cast<std::int64_t>(most));
   TRY_ASSIGN(const auto set, database_.run(kNext, params));
   return read_attachments(set);
 }
 
 Result<std::uint64_t> PgVariants::count_from(const Uuid& after) {
   Params params;
-  params.uuid(after);
+  params.uuid(after).array(type_array());
   TRY_ASSIGN(const auto set, database_.run(kCount, params));
   return static_cast<std::uint64_t>(set.integer(0, 0));
 }

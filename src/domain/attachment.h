@@ -40,6 +40,8 @@ struct Attachment {
   Sha256Digest sha256{};
   StoreKind store = StoreKind::kLocal;
   std::string key;  // never shown to a client
+  // Of a file that lives elsewhere (domain/external.h). Then there is no object: no store, no key, size 0, no hash.
+  std::optional<std::string> external_url;
   // As a viewer sees it, after its orientation was applied; domain/pictures.h fills them.
   std::optional<std::uint32_t> width, height;  // pixels
   std::optional<std::uint32_t> frames, duration_ms;

@@ -94,6 +94,9 @@ class DirectUploadRows {
   }
   virtual Status set_upload_id(const Uuid& id, const std::string& upload_id) = 0;
   virtual Result<std::optional<DirectUpload>> find(const Uuid& id) = 0;
+  // It is being completed: it keeps its place for so long, also beyond its expiry. kConflict, with a sentence for the
+  // client, when it has expired, or is committed or gone already.
+  virtual Status hold(const Uuid& id, std::chrono::seconds most) = 0;
 
   // The commit point, one statement: the attachment appears, its deletion ticket vanishes, the row of the upload names
   // the attachment, and a job deletes the object in quarantine; or nothing of this. kConflict when the upload is

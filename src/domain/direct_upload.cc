@@ -190,7 +190,9 @@ Result<Completed> DirectUploads::complete(const Caller& caller, const Uuid& id, 
   if (upload.attachment_id) return existing(caller, upload);
   TRY(check_open(upload));
   TRY(p_.rows.spend(claim.spenders, Budget::kUploads));
-  auto taken = take(upload, parts);
+  // As long as its copy may be committed (the copy's ticket): the ticket may expire meanwhile.
+  const Status held = uploads_.quotas.any() ? p_.tickets.hold(upload.id, uploads_.orphan_grace) : Status(Ok{});
+  auto taken = held ? take(upload, parts) : Result<Completed>(held.error());
   if (taken) return taken;
   // Another call may have been quicker, and taken the object away in the middle of this one.
   const auto after = own(caller, id);

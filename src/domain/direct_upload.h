@@ -9,7 +9,7 @@
 // Cost     completing reads the whole file once from the store through this process, in blocks: a row has the SHA-256
 //          of its bytes, and no store tells it.
 // Quota    the ticket holds room for the announced size, which is also the real one, until it is complete, void or
-//          expired. A completion that began before the end and ends after it is kept, whoever took the room meanwhile.
+//          expired; while it is completed also beyond that, for as long as the completion may take.
 // Errors   kQuota no room for it; kTooLarge, kUnsupportedType, kInvalid: refused. At completion the object is deleted
 // and the ticket is void.
 //          kInfected, kNotScanned: the same. kScannerAway: the ticket stays, try again

@@ -31,6 +31,10 @@ bool may_move(std::string_view mime_type) {
   return mime_type == "image/gif" || mime_type == "image/webp";
 }
 
+std::span<const std::string_view> picture_types() {
+  return kPictureTypes;
+}
+
 bool is_verdict(const Error& error) {
   return error.code == Errc::kUndecodable && !error.retryable;
 }

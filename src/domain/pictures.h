@@ -6,6 +6,7 @@
 // Log      picture.refused, picture.not_looked_at: id, type, detail
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "base/file.h"
@@ -17,6 +18,7 @@ namespace cloakroom {
 bool may_have_picture(std::string_view mime_type);
 // Whether what is counted in it are frames, not sheets.
 bool may_move(std::string_view mime_type);
+std::span<const std::string_view> picture_types();  // those for which it says yes: the one list of them
 // Whether it is about the picture, and for ever; a process that ended over it may have been short of time or memory.
 bool is_verdict(const Error& error);
 

@@ -185,6 +185,8 @@ class Rows {
 
   // The same for files that lie where they shall not stay: each row with a job 'move_object'.
   virtual Status commit_kept(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) = 0;
+  // A file that lives elsewhere: there are no bytes to wait for, and no ticket. With a message_id it is linked at once.
+  virtual Status add_external(const Attachment& attachment) = 0;
   // All of it or nothing. kConflict when the row names another object by now, is gone, or the ticket is.
   virtual Status switch_object(const ObjectSwitch& change) = 0;
 

@@ -122,6 +122,7 @@ Result<Response> get_variant(App&, const Context&);      // variants.cc
 Result<Response> post_link_token(App&, const Context&);  // links.cc
 Result<Response> get_attachment(App&, const Context&);   // attachments.cc
 Result<Response> list_attachments(App&, const Context&);
+Result<Response> post_attachment(App&, const Context&);  // external.cc
 Result<Response> delete_attachment(App&, const Context&);
 Result<Response> link_attachments(App&, const Context&);
 Result<Response> delete_message(App&, const Context&);  // conversations.cc

@@ -49,6 +49,7 @@ std::vector<Variant> made_thumbs(const App& app, std::span<const Attachment> att
 
 // Empty where it is known that there is none, or nobody knows and it is not even a picture by its type.
 std::string thumb_url(const App& app, const Attachment& a, std::span<const Variant> made) {
+  if (a.external_url && a.status != AttachmentStatus::kQuarantined) return *a.external_url;
   const VariantSize* size = app.variants == nullptr ? nullptr : app.variants->thumb();
   const bool is_likely = a.picture != Picture::kUnknown || file_type(a.mime_type) == "image";
   if (size == nullptr || a.status == AttachmentStatus::kQuarantined || !is_likely || !app.variants->may_be_made(a)) {
@@ -64,6 +65,17 @@ std::string thumb_url(const App& app, const Attachment& a, std::span<const Varia
   return app.options.route_prefix + "/files/" + to_string(a.id) + "/" + size->name + "/" + percent_encode(a.filename);
 }
 
+Json size_of(const Attachment& a) {
+  return a.external_url ? Json(json_null()) : Json(json_integer(static_cast<json_int_t>(a.size_bytes)));
+}
+
+// Where the bytes are, without asking us; empty: only here.
+std::string direct_url(const App& app, const Attachment& a) {
+  if (a.external_url) return *a.external_url;
+  const FileHeaders headers = file_headers(a, false);
+  return app.downloads.direct_url(a, {headers.disposition, headers.content_type});
+}
+
 Json one_json(const App& app, const Attachment& a, std::span<const Variant> thumbs) {
   Json object(json_object());
   const auto put = [&](const char* name, Json value) { json_object_set_new(object.get(), name, value.release()); };
@@ -72,9 +84,7 @@ Json one_json(const App& app, const Attachment& a, std::span<const Variant> thum
   const bool asks_us = a.status == AttachmentStatus::kQuarantined;
   std::string url = asks_us ? std::string() : app.downloads.cdn_url(a);
   if (url.empty()) url = stable_url(app, a);
-  const FileHeaders headers = file_headers(a, false);
-  const std::string direct =
-      asks_us ? std::string() : app.downloads.direct_url(a, {headers.disposition, headers.content_type});
+  const std::string direct = asks_us ? std::string() : direct_url(app, a);
   put("id", json_text(id));
   put("message_id", optional_text(a.message_id));
   put("dialog_id", optional_text(a.dialog_id));
@@ -85,9 +95,9 @@ Json one_json(const App& app, const Attachment& a, std::span<const Variant> thum
   put("filename", json_text(a.filename));
   put("extension", json_text(extension_of(a.filename)));
   put("mime_type", json_text(a.mime_type));
-  put("size", Json(json_integer(static_cast<json_int_t>(a.size_bytes))));
-  put("file_size", Json(json_integer(static_cast<json_int_t>(a.size_bytes))));
-  put("sha256", json_text(hex_encode(a.sha256)));
+  put("size", size_of(a));
+  put("file_size", size_of(a));
+  put("sha256", a.external_url ? Json(json_null()) : json_text(hex_encode(a.sha256)));
   put("width", optional_number(a.width));
   put("height", optional_number(a.height));
   put("placeholder", optional_text(a.placeholder));

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "routes/app.h"
 #include "routes/attachment_json.h"
+#include "routes/json_body.h"
 
 namespace cloakroom {
 namespace {
@@ -35,22 +36,6 @@ Result<std::vector<std::string>> wanted_messages(std::string_view query) {
     }
   }
   return ids;
-}
-
-// Applications number their messages; "17" and 17 are the same id.
-std::optional<std::string> id_member(const Json& object, const char* name) {
-  const json_t* value = json_object_get(object.get(), name);
-  if (json_is_integer(value)) return std::to_string(json_integer_value(value));
-  if (!json_is_string(value)) return std::nullopt;
-  return std::string(json_string_value(value), json_string_length(value));
-}
-
-Result<std::optional<std::string>> optional_id(const Json& object, const char* name) {
-  const json_t* value = json_object_get(object.get(), name);
-  if (value == nullptr || json_is_null(value)) return std::optional<std::string>();
-  auto id = id_member(object, name);
-  if (!id || !is_foreign_id(*id)) return refuse(Errc::kInvalid, std::string(name) + " is not a usable id.");
-  return id;
 }
 
 Result<LinkRequest> read_link(const Caller& caller, std::string_view text) {

@@ -2,23 +2,17 @@
 #include <algorithm>
 
 #include "base/encode.h"
-#include "base/json.h"
 #include "base/limits.h"
 #include "http/media_type.h"
 #include "routes/app.h"
 #include "routes/attachment_json.h"
+#include "routes/json_body.h"
 
 namespace cloakroom {
 namespace {
 
 Error no_store() {
   return refuse(Errc::kConflict, "Direct uploads need an S3 store, and this server keeps new files on its own disk.");
-}
-
-std::optional<std::string> text_member(const Json& object, const char* name) {
-  const json_t* value = json_object_get(object.get(), name);
-  if (!json_is_string(value)) return std::nullopt;
-  return std::string(json_string_value(value), json_string_length(value));
 }
 
 bool has_member(const Json& object, const char* name) {
@@ -32,13 +26,6 @@ Result<Sha256Digest> read_digest(const std::string& hex) {
   if (!bytes || bytes->size() != digest.size()) return refuse(Errc::kInvalid, "sha256 must be 64 hexadecimal digits.");
   std::copy(bytes->begin(), bytes->end(), digest.begin());
   return digest;
-}
-
-Result<Json> read_object(App& app, const Context& context) {
-  TRY_ASSIGN(const std::string text, read_small_body(context.request, app.options.bodies, limits::kJsonBodyBytes));
-  TRY_ASSIGN(Json body, parse_json(text.empty() ? "{}" : text));
-  if (!json_is_object(body.get())) return refuse(Errc::kInvalid, "Send a JSON object.");
-  return body;
 }
 
 Result<DirectRequest> read_wish(const Context& context, const Json& body) {

@@ -22,6 +22,7 @@ constexpr std::array kRoutes{
     Route{"GET HEAD", "/files/{id}/{variant}/{filename}", Access::kReader, get_variant},
     Route{"GET HEAD", "/support-chat/attachments/{dialog_id}/{id}", Access::kReader, get_dialog_file},
     Route{"GET HEAD", "/attachments", Access::kCaller, list_attachments},
+    Route{"POST", "/attachments", Access::kService, post_attachment},
     Route{"POST", "/attachments/link", Access::kCaller, link_attachments},
     Route{"GET HEAD", "/attachments/{id}", Access::kCaller, get_attachment},
     Route{"DELETE", "/attachments/{id}", Access::kCaller, delete_attachment},

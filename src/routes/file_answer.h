@@ -8,4 +8,7 @@ namespace cloakroom {
 // Conditions, ranges, and the way that domain/download chose. REQUIRES: the caller may read it.
 Result<Response> file_answer(App& app, const Context& context, const Attachment& file);
 
+// Whoever may have the file gets it there, this once.
+Response redirect_to(std::string_view url);  // external.cc
+
 }  // namespace cloakroom

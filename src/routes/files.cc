@@ -141,13 +141,7 @@ struct Render {
     r.add("X-Cloakroom-Cache-Key", cache_key(app.options.instance, object.key));
     return handed_over();
   }
-  Response operator()(const Redirect& redirect) {
-    Response moved;
-    moved.status = 302;
-    // the URL is a bearer token: it must not stay in shared caches (nor in a Referer: see reply.h)
-    moved.add("Location", redirect.url).add("Cache-Control", "private, no-store");
-    return moved;
-  }
+  Response operator()(const Redirect& redirect) { return redirect_to(redirect.url); }
   Response operator()(const Stream& stream) {
     if (asked.head) return length_only();
     if (asked.ranges.size() > 1) return several(stream);
@@ -170,7 +164,7 @@ Result<Attachment> readable(App& app, const Context& context, const Uuid& id) {
     TRY_ASSIGN(auto found, again ? app.rows.find(id, context.caller.user_id) : find_file(app, context, id));
     TRY(check_read_file(app.options.visibility, context.caller, found));
     Attachment& a = found->attachment;
-    if (again || app.fallback == nullptr || a.store != app.fallback->kind()) return std::move(a);
+    if (again || app.fallback == nullptr || a.external_url || a.store != app.fallback->kind()) return std::move(a);
     const auto key = ObjectKey::parse(a.key);
     if (!key) return std::move(a);
     const auto there = app.fallback->head(*key);
@@ -181,6 +175,7 @@ Result<Attachment> readable(App& app, const Context& context, const Uuid& id) {
 }  // namespace
 
 Result<Response> file_answer(App& app, const Context& context, const Attachment& attachment) {
+  if (attachment.external_url) return redirect_to(*attachment.external_url);  // we know nothing of its bytes
   const Request& request = context.request;
   const bool download = query_value(request.query, "download") == "1";
   const FileHeaders headers = file_headers(attachment, download);

@@ -56,6 +56,7 @@ Result<Response> get_variant(App& app, const Context& context) {
                                                                  size != nullptr ? std::string_view(size->name) : "-"));
   TRY(check_read_file(app.options.visibility, context.caller, found.file));
   const Attachment& original = found.file->attachment;
+  if (original.external_url) return redirect_to(*original.external_url);  // its thumb_url, too; whatever the name
   if (size == nullptr) return cloaked();
   const VariantFormat format = chosen(context.request.header("HTTP_ACCEPT"), *app.variants, original);
   const auto there = std::find_if(found.variants.begin(), found.variants.end(),

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "database.h"
+#include "domain/pictures.h"
 
 namespace {
 
@@ -155,6 +156,37 @@ void the_lock_is_one_of_all_connections_and_ends_with_its_own() {
   w.variants.unlock(other_format);
 }
 
+void a_quarantined_file_that_lies_elsewhere_than_its_variants_takes_them_along() {
+  World w;
+  const Attachment a = w.picture();  // on the local disk, which no cache has
+  const Variant v = w.put_variant(a, "thumb", StoreKind::kS3);
+  w.put_variant(a, "large");
+  CHECK_OK(w.database.run_script("TRUNCATE cache_purges"));
+  CHECK(CHECK_OK(w.rows.quarantine(a.id)));
+  CHECK_EQ(value(w.database, "SELECT string_agg(key, ' ') FROM cache_purges"), v.key);
+  CHECK(CHECK_OK(w.rows.quarantine(a.id)));  // again: nothing is left to purge
+  CHECK_EQ(w.count("cache_purges"), "1");
+}
+
+void a_lock_that_cannot_be_given_back_goes_with_its_connection() {
+  World w;
+  const VariantId id{new_id(), "thumb", VariantFormat::kWebp};
+  Database other(options());
+  PgVariants theirs(other);
+  CHECK(CHECK_OK(theirs.try_lock(id)));
+  CHECK(!other.run_script("BEGIN; SELECT 1 / 0"));  // every statement of this session fails now
+  theirs.unlock(id);
+  bool is_free = false;
+  for (int i = 0; i < 100 && !is_free; ++i) {
+    is_free = CHECK_OK(w.variants.try_lock(id));
+    if (!is_free) CHECK_OK(w.database.run_once("SELECT pg_sleep(0.05)", Params{}));
+  }
+  CHECK(is_free);
+  w.variants.unlock(id);
+  CHECK(CHECK_OK(theirs.try_lock(id)));  // by a new connection
+  theirs.unlock(id);
+}
+
 void what_a_look_told_is_in_the_row_and_a_job_follows_where_one_is_wanted() {
   World w;
   Attachment a = upload();
@@ -238,12 +270,14 @@ void one_question_tells_of_a_file_and_its_variants_whoever_pays() {
 void a_walk_goes_over_what_may_have_a_picture_in_the_order_of_ids() {
   World w;
   std::vector<Uuid> ids;
-  for (const char* type : {"image/png", "text/plain", "application/pdf", "video/mp4", "image/gif", "application/zip"}) {
+  for (const char* type : {"image/png", "text/plain", "application/pdf", "image/x-nobody-knows", "image/gif",
+                           "application/zip", "image/webp"}) {
     Attachment a = upload();
     a.mime_type = type;
     put(w.rows, a);
-    if (file_type(type) != "file" || a.mime_type == "application/pdf") ids.push_back(a.id);
+    if (may_have_picture(type)) ids.push_back(a.id);
   }
+  CHECK_EQ(ids.size(), 4u);
   std::sort(ids.begin(), ids.end(), [](const Uuid& a, const Uuid& b) {
     return a.bytes < b.bytes;
   });  // those of one millisecond come in any order
@@ -265,6 +299,8 @@ int main() {
       CASE(a_commit_waits_for_a_deletion_of_the_original_that_is_under_way),
       CASE(variants_go_with_the_original_by_whatever_way_and_their_objects_with_them),
       CASE(a_quarantined_file_takes_its_variants_out_of_the_caches),
+      CASE(a_quarantined_file_that_lies_elsewhere_than_its_variants_takes_them_along),
+      CASE(a_lock_that_cannot_be_given_back_goes_with_its_connection),
       CASE(the_lock_is_one_of_all_connections_and_ends_with_its_own),
       CASE(what_a_look_told_is_in_the_row_and_a_job_follows_where_one_is_wanted),
       CASE(a_file_that_is_kept_aside_gets_both_its_jobs),

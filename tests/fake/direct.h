@@ -18,6 +18,7 @@ class FakeDirectRows final : public DirectUploadRows {
 
   Failures failures;
   std::vector<DirectUpload> uploads;
+  std::map<std::string, std::chrono::seconds> held;         // by id in hex
   std::vector<RoomRequest> rooms;                           // in order
   std::multiset<std::string> deleted_now;                   // keys with a job
   std::map<std::string, std::chrono::seconds> due_expired;  // key -> grace after its expiry
@@ -42,6 +43,11 @@ class FakeDirectRows final : public DirectUploadRows {
     TRY(failures.enter("find_upload"));
     const DirectUpload* found = by_id(id);
     return found == nullptr ? std::optional<DirectUpload>() : std::optional(*found);
+  }
+  Status hold(const Uuid& id, std::chrono::seconds most) override {
+    TRY(failures.enter("hold"));
+    held[to_hex(id)] = most;
+    return Ok{};
   }
   Status commit(const DirectUpload& upload, const Attachment& attachment, const DeletionTicket& ticket) override {
     TRY(failures.enter("commit"));

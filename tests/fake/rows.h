@@ -113,6 +113,12 @@ class FakeRows final : public Rows {
     return Ok{};
   }
 
+  Status add_external(const Attachment& made) override {
+    TRY(failures.enter("add_external"));
+    attachments.push_back(made);
+    return Ok{};
+  }
+
   Status switch_object(const ObjectSwitch& change) override {
     TRY(failures.enter("switch_object"));
     Attachment* a = by_id(change.id);

@@ -217,6 +217,11 @@ class Stack:
         assert answer.status == 201, str(answer)
         return answer.json()[0]
 
+    def register(self, url, name="a.png", kind="image/png", user="service", **more):
+        """The answer to the registration of a file that lives elsewhere."""
+        body = json.dumps({"external_url": url, "filename": name, "mime_type": kind, **more})
+        return self.call("POST", "/api/attachments", user, {"Content-Type": "application/json"}, body)
+
     def put(self, data, name="test.bin", user="alice", query="", headers=None):
         return self.call("PUT", "/api/upload/" + quote(name, safe="") + query, user, headers, data)
 
@@ -261,9 +266,9 @@ class Stack:
             connection.close()
 
     def rows(self):
-        """key -> (size, hex of the SHA-256) of every row."""
+        """key -> (size, hex of the SHA-256) of every row with an object."""
         return {key: (size, bytes(sha).hex()) for key, size, sha in
-                self.sql("SELECT key, size_bytes, sha256 FROM attachments")}
+                self.sql("SELECT key, size_bytes, sha256 FROM attachments WHERE external_url IS NULL")}
 
     def key_of(self, attachment):
         return self.sql("SELECT key FROM attachments WHERE id = %s", attachment["id"])[0][0]

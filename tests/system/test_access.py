@@ -18,6 +18,7 @@ def png():
 
 
 DATA = png()  # a picture that not everybody may see
+ELSEWHERE = "https://media.example.com/a.png?signature=1"
 STATES = ("uploaded", "linked", "deleted", "quarantined")
 
 # Rows: who. Columns: the states above. A link comes with nobody's identity.
@@ -33,11 +34,15 @@ READ = {
     "forged link":       (401, 401, 401, 401),
     "link of another":   (401, 401, 401, 401),
 }
+SENT_ON = {who: tuple(302 if status == 200 else status for status in row) for who, row in READ.items()}
 LINKS = {who: (401, 401, 401, 401) for who in ("good link", "expired link", "forged link", "link of another")}
 MATRIX = {
     "read": READ,
     "read in its dialog": READ,
     "variant": READ,
+    # files that live elsewhere: whoever may read is sent there
+    "read elsewhere": SENT_ON,
+    "variant elsewhere": SENT_ON,
     "metadata": {
         "anonymous":     (401, 401, 401, 401),
         "stranger":      (404, 404, 404, 404),
@@ -83,12 +88,15 @@ def new_id(prefix):
     return f"{prefix}-{uuid.uuid4().hex[:12]}"
 
 
-def in_state(stack, state):
+def in_state(stack, state, is_elsewhere=False):
     """A file of alice in a dialog of alice and bob, which fred has left."""
     dialog = new_id("d")
     stack.members(dialog, "alice", "bob", "fred")
     stack.members(dialog, "alice", "bob")
-    made = {**stack.upload(DATA, "a.png", dialog_id=dialog), "dialog_id": dialog}
+    if is_elsewhere:
+        made = stack.register(ELSEWHERE, uploader_id="alice", dialog_id=dialog).json()
+    else:
+        made = {**stack.upload(DATA, "a.png", dialog_id=dialog), "dialog_id": dialog}
     if state in ("linked", "quarantined"):
         assert stack.link(new_id("m"), made["id"], dialog_id=dialog).status == 200
     if state == "quarantined":
@@ -108,9 +116,10 @@ def act(stack, what, who, made, other):
     """The answers that must all have the status of the cell."""
     user, query = USERS.get(who), link_of(who, made, other)
     meta = "/api/attachments/" + made["id"]
-    if what in ("read", "read in its dialog", "variant"):
+    where = what.removesuffix(" elsewhere")
+    if where in ("read", "read in its dialog", "variant"):
         path = {"read": made["url"], "variant": f"/api/files/{made['id']}/thumb/a.png",
-                "read in its dialog": f"/api/support-chat/attachments/{made['dialog_id']}/{made['id']}"}[what] + query
+                "read in its dialog": f"/api/support-chat/attachments/{made['dialog_id']}/{made['id']}"}[where] + query
         return [stack.get(path, user), stack.get(path, user, method="HEAD")]
     if what == "metadata":
         return [stack.get(meta + query, user), stack.get(meta + query, user, method="HEAD")]
@@ -130,10 +139,12 @@ def check_column(stack, what):
         made = None
         for who, row in MATRIX[what].items():
             if made is None or what in ("link", "delete"):   # these may change it
-                made = in_state(stack, state)
+                made = in_state(stack, state, what.endswith("elsewhere"))
             for answer in act(stack, what, who, made, other):
                 if answer.status != row[place]:
                     wrong.append(f"{what}, {who}, {state}: {answer.status} instead of {row[place]}")
+                if answer.status == 302 and (answer.headers["Location"], answer.body) != (ELSEWHERE, b""):
+                    wrong.append(f"{what}, {who}, {state}: sent to another place")
                 if answer.status == 200 and what == "variant" and answer.body:
                     assert Image.open(io.BytesIO(answer.body)).size == (40, 30)
                 if answer.status == 200 and what.startswith("read") and answer.body not in (b"", DATA):
@@ -165,6 +176,13 @@ def test_the_bytes_in_s3_follow_the_same_matrix(new_stack, s3):
 
 def test_streamed_bytes_follow_it_too(new_stack, guarded):
     check_column(new_stack(stack={"like": guarded}, LINK_SECRET=SECRET, DELIVERY="stream"), "read")
+
+
+@pytest.mark.parametrize("who, status", [(None, 401), ("alice", 403), ("bob", 403), ("service", 201)])
+def test_the_service_alone_registers_what_lives_elsewhere(guarded, who, status):
+    before = guarded.sql("SELECT count(*) FROM attachments")[0][0]
+    assert guarded.register(ELSEWHERE, user=who).status == status
+    assert guarded.sql("SELECT count(*) FROM attachments")[0][0] == before + (status == 201)
 
 
 # --- losing membership ------------------------------------------------------------------------------------------------

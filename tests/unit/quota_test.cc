@@ -60,10 +60,12 @@ struct DirectWorld {
                      .content_type = "text/plain",
                      .size_bytes = 30,
                      .sha256 = {}};
-  Result<DirectTicket> open() {
+  DirectUploads uploads_by_rules() {
     const DirectRules rules{.expires = std::chrono::seconds(100), .part_bytes = 20, .max_parts = 10};
-    return DirectUploads({rows, tickets, store, direct, sniffer, clock}, uploads, rules).open(wish);
+    return {{rows, tickets, store, direct, sniffer, clock}, uploads, rules};
   }
+  Result<DirectTicket> open() { return uploads_by_rules().open(wish); }
+  Result<Completed> complete(const Uuid& id) { return uploads_by_rules().complete(wish.caller, id, {}); }
 };
 
 }  // namespace
@@ -159,6 +161,20 @@ static void a_ticket_that_nobody_gets_holds_no_room() {
   CHECK(no_signature.tickets.rooms.size() == 1 && no_signature.tickets.uploads.empty());
 }
 
+static void a_direct_upload_keeps_its_place_while_it_is_completed() {
+  DirectWorld w;
+  const Uuid id = CHECK_OK(w.open()).id;
+  CHECK_ERR(w.complete(id), Errc::kConflict);  // nothing was uploaded yet
+  CHECK(w.tickets.held[to_hex(id)] == w.uploads.orphan_grace);
+  w.tickets.failures.fail(2, refuse(Errc::kConflict, "expired"));  // after find_upload
+  CHECK_ERR(w.complete(id), Errc::kConflict);
+  CHECK_EQ(w.tickets.uploads.size(), 1u);
+  DirectWorld free;
+  free.uploads.quotas = {};
+  CHECK_ERR(free.complete(CHECK_OK(free.open()).id), Errc::kConflict);
+  CHECK(free.tickets.held.empty());
+}
+
 static void a_user_is_told_what_is_limited_and_what_he_has_used() {
   fake::Service s;
   s.add("hello");
@@ -192,6 +208,7 @@ int main() {
       CASE(what_is_kept_aside_asks_anew_and_holds_once),
       CASE(a_direct_upload_asks_for_its_announced_size),
       CASE(a_ticket_that_nobody_gets_holds_no_room),
+      CASE(a_direct_upload_keeps_its_place_while_it_is_completed),
       CASE(a_user_is_told_what_is_limited_and_what_he_has_used),
   };
   return RUN_TESTS("quota", tests);
