@@ -48,13 +48,13 @@ def sound(path, *codec, seconds=2):
     return path.read_bytes()
 
 
-def with_sides(mp4, width, height):
-    """An MP4 whose description of pictures says other sides: in avc1 or mp4v, 24 bytes behind its name."""
-    data = bytearray(mp4)
-    for name in (b"avc1", b"mp4v"):
-        at = data.find(name, data.find(b"stsd"))
-        if at > 0:
-            data[at + 28:at + 32] = struct.pack(">HH", width, height)
+def with_sides(webm, width, height):
+    """A WebM of VP8 whose pictures say that they have other sides (RFC 6386, 9.1)."""
+    data = bytearray(webm)
+    at = data.find(b"\x9d\x01\x2a")
+    while at > 0:
+        data[at + 3:at + 7] = struct.pack("<HH", width, height)
+        at = data.find(b"\x9d\x01\x2a", at + 1)
     return bytes(data)
 
 
