@@ -88,7 +88,7 @@ fi
 if [ -z "${IMAGE_SOCKET:-}" ]; then
   export IMAGE_SOCKET=$run/worker/image.sock
   image_settings=()
-  for name in IMAGE_WORKERS IMAGE_MAX_PIXELS IMAGE_MEMORY IMAGE_TIMEOUT SANDBOX LOG_LEVEL; do
+  for name in IMAGE_WORKERS IMAGE_MAX_PIXELS IMAGE_MEMORY IMAGE_TIMEOUT IMAGE_FFMPEG SANDBOX LOG_LEVEL; do
     [ -z "${!name:-}" ] || image_settings+=("$name=${!name}")
   done
   "${as[@]}" env -i "${image_settings[@]}" "$app/bin/cloakroom-image" --socket "$IMAGE_SOCKET" 2>> "$var/log/image.log" 9>&- & pids+=($!)

@@ -75,6 +75,7 @@ struct VariantSetting {
 // Of the worker, which asks, and of cloakroom-image, which answers.
 struct ImagesConfig {
   std::string socket;         // path; empty = no pictures are made
+  std::string ffmpeg;         // path; empty = none of films and sounds
   std::uint32_t workers = 0;  // pictures made at once; 0 = as many as there are processors
   std::uint64_t max_pixels = 0, memory_bytes = 0;
   std::chrono::seconds timeout{};

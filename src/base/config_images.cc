@@ -17,6 +17,11 @@ ImagesConfig read_images(Reader& in) {
   if (!c.socket.empty() && (!c.socket.starts_with('/') || c.socket.size() > kSocketPathBytes)) {
     in.problem("IMAGE_SOCKET", "'" + c.socket + "' is not the path of a socket (absolute, at most 107 bytes)");
   }
+  c.ffmpeg = in.text("IMAGE_FFMPEG");
+  if (c.ffmpeg == "off") c.ffmpeg.clear();
+  if (!c.ffmpeg.empty() && !c.ffmpeg.starts_with('/')) {
+    in.problem("IMAGE_FFMPEG", "'" + c.ffmpeg + "' is neither the path of a program (absolute) nor off");
+  }
   c.workers = static_cast<std::uint32_t>(in.number("IMAGE_WORKERS", 0, 256));
   c.max_pixels = in.number("IMAGE_MAX_PIXELS", 1, kMostPixels);
   c.memory_bytes = in.bytes("IMAGE_MEMORY");

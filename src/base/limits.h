@@ -76,6 +76,14 @@ inline constexpr std::uint32_t kImageFrames = 100;               // kept of a mo
 inline constexpr std::chrono::seconds kLookAtPictures{2};        // of one upload: the rest is looked at by the job
 inline constexpr unsigned kDrawingSeconds = 1;  // of processor, for SVG and PDF: no head tells what they cost
 inline constexpr std::uint32_t kImageFramesCounted = 1U << 20;  // or pages, of an original
+// Films and sounds
+inline constexpr std::uint64_t kFilmHeadBytes = 48ULL << 20;  // of a film that ffmpeg sees: a first second of 4K has 10
+inline constexpr std::uint64_t kFilmBytes = 1ULL << 40;       // of a copy, most of which is a hole
+inline constexpr std::uint64_t kFilmTailBytes = 16ULL << 20;  // the same at its end, where its index may be
+inline constexpr unsigned kFilmSeconds = 2;                   // of processor, for each program that sees a film
+inline constexpr unsigned kDrawnSoundSeconds = 300;           // of a sound, from its beginning
+inline constexpr std::size_t kFilmFactsBytes = 64 * 1024;     // what ffprobe says of a film
+inline constexpr std::uint32_t kFilmStreams = 64;             // that are looked at
 // Metadata of pictures
 inline constexpr std::size_t kStripWindowBytes = 64 * 1024;   // of a picture, read at once
 inline constexpr std::size_t kStripBlockBytes = 1024 * 1024;  // one Exif or XMP block held in memory; JPEG has 64 KiB

@@ -190,6 +190,10 @@ constexpr std::array kSettings{
     Setting{"IMAGE_TIMEOUT", "10", false, "",
             "Seconds that one picture may take, 1 to 300; then its process is ended. Workers wait 3 s longer."},
     Setting{
+        "IMAGE_FFMPEG", "/usr/bin/ffmpeg", false, "",
+        "Program that takes a picture out of a film and draws a sound, run by cloakroom-image; `ffprobe` must be in "
+        "the same folder. Not there, or `off`: films and sounds have no pictures."},
+    Setting{
         "VARIANTS", "thumb:250 preview:400x300 large:1600", false, "",
         "Smaller pictures, as `name:WIDTHxHEIGHT` in pixels: the picture fits in that box and is never larger than "
         "it was. `thumb:250` leaves the height free, `strip:x80` the width. `thumb`, else the first, is `thumb_url`. "

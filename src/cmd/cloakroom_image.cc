@@ -47,17 +47,39 @@ bool has_one_thread() {
   return !failed && std::distance(begin(tasks), end(tasks)) == 1;
 }
 
-int child_main(const ImagerConfig& config, UniqueFd listener, UniqueFd go) {
+// Without both programs there are no pictures of films, which is said once; whoever asks for one is told so.
+FilmOptions find_films(const ImagerConfig& config) {
+  const std::filesystem::path ffmpeg = config.images.ffmpeg;
+  FilmOptions films{.ffmpeg = ffmpeg.string(),
+                    .ffprobe = (ffmpeg.parent_path() / "ffprobe").string(),
+                    .max_pixels = config.images.max_pixels,
+                    .is_confined = config.sandbox};
+  if (films.ffmpeg.empty()) return {};
+  for (const std::string& program : {films.ffmpeg, films.ffprobe}) {
+    if (::access(program.c_str(), X_OK) == 0) continue;
+    log(Level::kInfo, "films.off", {{"detail", errno_error("run", program, errno).detail + "; see IMAGE_FFMPEG"}});
+    return {};
+  }
+  return films;
+}
+
+// Of films the copies are larger than a result may be, until it is known that there is none.
+DecoderLimits limits_of(const ImagesConfig& images, bool has_films) {
+  return {.memory_bytes = images.memory_bytes,
+          .output_bytes = has_films ? limits::kFilmBytes : limits::kImageOutputBytes,
+          .cpu = images.timeout + std::chrono::seconds(1),
+          .descriptors = kDescriptors};
+}
+
+int child_main(const ImagerConfig& config, const FilmOptions& films, UniqueFd listener, UniqueFd go) {
   struct sigaction action {};
   action.sa_handler = SIG_DFL;
   ::sigaction(SIGTERM, &action, nullptr);
-  const DecoderLimits most{.memory_bytes = config.images.memory_bytes,
-                           .output_bytes = limits::kImageOutputBytes,
-                           .cpu = config.images.timeout + std::chrono::seconds(1),
-                           .descriptors = kDescriptors};
+  std::vector<std::string> programs;
+  if (!films.ffmpeg.empty()) programs = {films.ffmpeg, films.ffprobe};
   const auto nowhere = open_file("/dev/null", O_WRONLY | O_CLOEXEC);
-  Status ready = nowhere ? limit_decoder(most) : Status(nowhere.error());
-  if (ready && config.sandbox) ready = confine_decoder();
+  Status ready = nowhere ? limit_decoder(limits_of(config.images, !programs.empty())) : Status(nowhere.error());
+  if (ready && config.sandbox) ready = confine_decoder(programs);
   if (!ready) {
     log(Level::kError, "child.start_failed", {{"detail", ready.error().detail}});
     return kExitConfig;
@@ -68,7 +90,15 @@ int child_main(const ImagerConfig& config, UniqueFd listener, UniqueFd go) {
   // nobody else's question can be taken from here on, and the parent's clock starts
   listener.reset();
   go.reset();
-  if (const Status served = serve_question(connection.get(), {config.images.max_pixels, nowhere->get()}); !served) {
+  const ServeOptions options{.max_pixels = config.images.max_pixels,
+                             .films = films,
+                             .settle = [&]() -> Status {
+                               if (programs.empty()) return Ok{};
+                               TRY(limit_output(limits::kImageOutputBytes));
+                               return config.sandbox ? settle_decoder() : Ok{};
+                             },
+                             .nowhere = nowhere->get()};
+  if (const Status served = serve_question(connection.get(), options); !served) {
     log(Level::kWarning, "image.refused", {{"detail", served.error().detail}});
   }
   return 0;
@@ -87,12 +117,13 @@ int run(const ImagerConfig& config, UniqueFd listener) {
     log(Level::kError, "start_failed", {{"detail", "a library has started threads before the fork"}});
     return 1;
   }
+  const FilmOptions films = find_films(config);
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const PoolOptions options{
       .places = config.images.workers == 0 ? cores : config.images.workers,
       .timeout = config.images.timeout,
       .started = [] { sd_notify(0, "READY=1"); },
-      .child = [&](UniqueFd go) { return child_main(config, std::move(listener), std::move(go)); }};
+      .child = [&](UniqueFd go) { return child_main(config, films, std::move(listener), std::move(go)); }};
   return run_pool(options);
 }
 

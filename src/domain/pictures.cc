@@ -11,11 +11,17 @@ namespace {
 
 using std::string_view_literals::operator""sv;  // NOLINT(misc-unused-using-decls): clang-tidy 14 sees no literals
 
-// Those of imaging/kinds.cc (a test compares them): who asks about others fetches a film for nothing.
-constexpr std::array kPictureTypes{"image/jpeg"sv,    "image/png"sv,      "image/apng"sv, "image/vnd.mozilla.apng"sv,
-                                   "image/gif"sv,     "image/webp"sv,     "image/avif"sv, "image/heic"sv,
-                                   "image/heif"sv,    "image/tiff"sv,     "image/bmp"sv,  "image/x-ms-bmp"sv,
-                                   "image/svg+xml"sv, "application/pdf"sv};
+// Those of imaging/kinds.cc and film_kinds.cc (a test compares them): who asks about others fetches a file for nothing.
+constexpr std::array kPictureTypes{
+    "image/jpeg"sv, "image/png"sv, "image/apng"sv, "image/vnd.mozilla.apng"sv, "image/gif"sv, "image/webp"sv,
+    "image/avif"sv, "image/heic"sv, "image/heif"sv, "image/tiff"sv, "image/bmp"sv, "image/x-ms-bmp"sv,
+    "image/svg+xml"sv, "application/pdf"sv,
+    // films, and sounds, which are drawn
+    "video/mp4"sv, "video/x-m4v"sv, "video/quicktime"sv, "video/3gpp"sv, "video/3gpp2"sv, "video/webm"sv,
+    "video/x-matroska"sv, "video/ogg"sv, "video/x-msvideo"sv, "video/vnd.avi"sv, "video/mpeg"sv, "video/x-flv"sv,
+    "video/x-ms-asf"sv, "audio/mp4"sv, "audio/x-m4a"sv, "audio/3gpp"sv, "audio/webm"sv, "audio/x-matroska"sv,
+    "audio/ogg"sv, "audio/mpeg"sv, "audio/aac"sv, "audio/x-hx-aac-adts"sv, "audio/flac"sv, "audio/x-flac"sv,
+    "audio/wav"sv, "audio/x-wav"sv, "audio/vnd.wave"sv, "audio/x-aiff"sv, "audio/amr"sv, "audio/AMR"sv};
 
 std::optional<std::uint32_t> unless_none(std::uint32_t number) {
   return number > 0 ? std::optional(number) : std::nullopt;

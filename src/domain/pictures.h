@@ -1,6 +1,6 @@
 // pictures.h — what a look at a file tells about its picture, and that the look costs nobody his upload.
 //
-// Asked    for files of the types that a decoder knows (imaging/kinds.cc): pictures and PDF.
+// Asked    for files of the types that a decoder knows (imaging/kinds.cc, film_kinds.cc): pictures, PDF, films, sounds.
 // Rule     an Imager that is away or finds no picture changes nothing for the uploader: the row says less, the log why.
 //          What is broken, or a bomb, is marked (Picture::kNone) and no decoder gets it again.
 // Log      picture.refused, picture.not_looked_at: id, type, detail

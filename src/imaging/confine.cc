@@ -2,6 +2,7 @@
 #include "imaging/confine.h"
 
 #include <fcntl.h>
+#include <link.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -14,7 +15,9 @@
 
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <memory>
+#include <vector>
 
 #include "base/file.h"
 #include "base/handle.h"
@@ -32,8 +35,33 @@ Error refused(std::string_view what, int number) {
 
 // Tables of fontconfig, colour profiles, modules of libraries. Nobody keeps secrets there.
 constexpr std::array kReadable{"/usr", "/lib", "/etc/fonts", "/var/cache/fontconfig"};
+constexpr const char* kLoaderTable = "/etc/ld.so.cache";  // where the libraries of a program are
 
-Status restrict_reading() {
+// The loader of programs, which starts whatever is linked as we are: ours.
+std::string program_loader() {
+  std::string path;
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* object, std::size_t, void* found) {
+        for (const ElfW(Phdr) & part : std::span(object->dlpi_phdr, object->dlpi_phnum)) {
+          // NOLINTNEXTLINE(performance-no-int-to-ptr): this is where the linker says it is
+          if (part.p_type == PT_INTERP)
+            *static_cast<std::string*>(found) = reinterpret_cast<const char*>(object->dlpi_addr + part.p_vaddr);
+        }
+        return 1;  // the first object is the program
+      },
+      &path);
+  return path;
+}
+
+Status allow_beneath(int rules, const UniqueFd& place, std::uint64_t access) {
+  landlock_path_beneath_attr beneath{};
+  beneath.allowed_access = access;
+  beneath.parent_fd = place.get();
+  if (::syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == 0) return Ok{};
+  return refused("make rules of folders for", errno);
+}
+
+Status restrict_reading(std::span<const std::string> programs) {
   const long version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   if (version < 1) return Ok{};
   constexpr std::uint64_t kReads = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
@@ -44,12 +72,15 @@ Status restrict_reading() {
   for (const char* folder : kReadable) {
     const auto fd = open_file(folder, O_PATH | O_DIRECTORY);
     if (!fd) continue;
-    landlock_path_beneath_attr beneath{};
-    beneath.allowed_access = kReads;
-    beneath.parent_fd = fd->get();
-    if (::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) != 0) {
-      return refused("make rules of folders for", errno);
-    }
+    TRY(allow_beneath(rules.get(), *fd, kReads));
+  }
+  std::vector<std::string> files(programs.begin(), programs.end());
+  if (!programs.empty()) files.insert(files.end(), {program_loader(), kLoaderTable});
+  for (const std::string& path : files) {
+    const auto fd = open_file(path, O_PATH);
+    if (!fd) continue;
+    const std::uint64_t runs = path == kLoaderTable ? 0 : LANDLOCK_ACCESS_FS_EXECUTE;
+    TRY(allow_beneath(rules.get(), *fd, LANDLOCK_ACCESS_FS_READ_FILE | runs));
   }
   if (::syscall(SYS_landlock_restrict_self, rules.get(), 0) != 0) return refused("restrict the folders of", errno);
   return Ok{};
@@ -78,6 +109,10 @@ constexpr std::array kAllowed{
     // the end
     "exit", "exit_group"};
 
+// More, for who may start a program, and for what ffmpeg and ffprobe call before and beside their work (strace).
+constexpr std::array kAllowedToStart{"execve",  "wait4",      "memfd_create", "ftruncate", "close_range", "setrlimit",
+                                     "seccomp", "arch_prctl", "select",       "pselect6",  "epoll_wait"};
+
 constexpr std::uint64_t kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
 constexpr std::uint64_t kOpenForMore = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY);
 
@@ -91,6 +126,7 @@ class Rules {
   void allow(const char* name) { add(SCMP_ACT_ALLOW, name, nullptr); }
   void allow_if(const char* name, scmp_arg_cmp condition) { add(SCMP_ACT_ALLOW, name, &condition); }
   void answer(const char* name, unsigned number) { add(SCMP_ACT_ERRNO(number), name, nullptr); }
+  void refuse_if(const char* name, scmp_arg_cmp condition) { add(SCMP_ACT_ERRNO(EPERM), name, &condition); }
   void note(int result) {
     if (result < 0 && fault_ == 0) fault_ = -result;
   }
@@ -127,15 +163,33 @@ void allow_by_argument(Rules& rules) {
   rules.allow_if("prlimit64", {2, SCMP_CMP_EQ, 0, 0});  // reads a limit, sets none
 }
 
-Status filter_system_calls_of_decoder() {
-  const Filter filter(
-      seccomp_init(SCMP_ACT_ERRNO(EPERM)));  // calls of another architecture (int 0x80) kill: its default
-  if (!filter) return refused("filter the system calls of", ENOMEM);
-  Rules rules(filter.get());
-  rules.note(seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2));  // a tree instead of a chain of comparisons
-  for (const char* name : kAllowed) rules.allow(name);
-  allow_by_argument(rules);
-  if (rules.fault() == 0) rules.note(seccomp_load(filter.get()));
+void allow_to_start(Rules& rules) {
+  constexpr std::uint64_t kForkFlags = 0xFF | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;  // 0xFF: the signal at its end
+  for (const char* name : kAllowedToStart) rules.allow(name);
+  rules.allow_if("clone", bits(0, ~kForkFlags, 0));
+  rules.allow_if("mmap", bits(2, PROT_WRITE, 0));  // libraries; what is written is still never executed
+  rules.allow_if("prlimit64", {0, SCMP_CMP_EQ, 0, 0});
+  for (const int option : {PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS}) {
+    rules.allow_if("prctl", bits(0, 0xFFFFFFFF, static_cast<std::uint64_t>(option)));
+  }
+}
+
+// What both lose, who started a program and the program.
+void refuse_more_processes(Rules& rules) {
+  for (const char* name : {"wait4", "memfd_create", "setrlimit", "seccomp"}) rules.answer(name, EPERM);
+  rules.refuse_if("clone", bits(0, CLONE_THREAD, 0));
+  rules.refuse_if("prlimit64", {2, SCMP_CMP_NE, 0, 0});
+  rules.refuse_if("prctl", bits(0, 0xFFFFFFFF, PR_SET_PDEATHSIG));
+}
+
+// Calls of another architecture (int 0x80) kill: libseccomp's default.
+Status filter(std::uint32_t all_others, const std::function<void(Rules&)>& fill) {
+  const Filter made(seccomp_init(all_others));
+  if (!made) return refused("filter the system calls of", ENOMEM);
+  Rules rules(made.get());
+  rules.note(seccomp_attr_set(made.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2));  // a tree instead of a chain of comparisons
+  fill(rules);
+  if (rules.fault() == 0) rules.note(seccomp_load(made.get()));
   if (rules.fault() != 0) return refused("filter the system calls of", rules.fault());
   return Ok{};
 }
@@ -150,10 +204,19 @@ Status limit(int resource, std::uint64_t most) {
 
 Status limit_decoder(const DecoderLimits& limits) {
   TRY(limit(RLIMIT_AS, limits.memory_bytes));
-  TRY(limit(RLIMIT_FSIZE, limits.output_bytes));
-  TRY(limit(RLIMIT_CPU, static_cast<std::uint64_t>(limits.cpu.count())));
+  TRY(limit_output(limits.output_bytes));
+  TRY(limit_cpu(limits.cpu));
   TRY(limit(RLIMIT_NOFILE, limits.descriptors));
   return limit(RLIMIT_CORE, 0);
+}
+
+Status limit_output(std::uint64_t most_bytes) {
+  return limit(RLIMIT_FSIZE, most_bytes);
+}
+
+// Soft and hard alike: a program that catches the warning (ffmpeg does) would go on.
+Status limit_cpu(std::chrono::seconds most) {
+  return limit(RLIMIT_CPU, static_cast<std::uint64_t>(most.count()));
 }
 
 void limit_cpu_from_now(std::chrono::seconds most) {
@@ -162,11 +225,30 @@ void limit_cpu_from_now(std::chrono::seconds most) {
   ::setitimer(ITIMER_PROF, &once, nullptr);
 }
 
-Status confine_decoder() {
+Status confine_decoder(std::span<const std::string> programs) {
   TRY(give_up_privileges());
   TRY(restrict_writes({}));
-  TRY(restrict_reading());
-  return filter_system_calls_of_decoder();
+  TRY(restrict_reading(programs));
+  return filter(SCMP_ACT_ERRNO(EPERM), [&](Rules& rules) {
+    for (const char* name : kAllowed) rules.allow(name);
+    allow_by_argument(rules);
+    if (!programs.empty()) allow_to_start(rules);
+  });
+}
+
+Status settle_decoder() {
+  return filter(SCMP_ACT_ALLOW, [](Rules& rules) {
+    refuse_more_processes(rules);
+    for (const char* name : {"execve", "arch_prctl", "ftruncate"}) rules.answer(name, EPERM);
+    rules.refuse_if("mmap", bits(2, PROT_EXEC, PROT_EXEC));
+  });
+}
+
+Status confine_program() {
+  return filter(SCMP_ACT_ALLOW, [](Rules& rules) {
+    refuse_more_processes(rules);
+    for (const char* name : {"accept4", "recvmsg", "sendmsg", "sendto"}) rules.answer(name, EPERM);
+  });
 }
 
 }  // namespace cloakroom

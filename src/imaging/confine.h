@@ -6,12 +6,18 @@
 //          connection, no program, no new process (threads only), nothing opened to be written, no signal to anybody
 //          else, no memory that is executed. Reading is left below /usr and fontconfig's folders, where libraries have
 //          their tables; a store, a home or a setting is out of sight.
+// Programs who may start some (films: imaging/program.h) has them, the loader and what starting needs on its list until
+// it
+//          knows that it will start none; settle_decoder() takes all of that away again. A program that was started has
+//          the same list but for more processes, limits and sockets; it may become itself again, which gives nothing.
 // Errors   kInternal  the kernel or a container's own filter refuses; the process must not go on. A kernel without
 //                     Landlock is no error: reading is then left to permissions.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <span>
+#include <string>
 
 #include "base/result.h"
 
@@ -25,7 +31,13 @@ struct DecoderLimits {
 };
 
 Status limit_decoder(const DecoderLimits& limits);
-Status confine_decoder();
+Status limit_output(std::uint64_t most_bytes);  // of each file, from now on; never more than before
+Status limit_cpu(std::chrono::seconds most);    // SIGKILL when it has used more since it was forked; the same
+Status confine_decoder(std::span<const std::string> programs = {});  // paths of those that it may start
+// No program any more: what confine_decoder() without any has left. Before the first byte of a stranger is decoded.
+Status settle_decoder();
+// Of a process that is about to become one of the programs. REQUIRES: confine_decoder() with programs.
+Status confine_program();
 
 // The process ends (SIGPROF) when it has used so much processor time from now on; 0: no longer. Also when
 // confined.

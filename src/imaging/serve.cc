@@ -109,28 +109,49 @@ class Quiet {
   UniqueFd log_;
 };
 
-Result<std::string> probe(const Picture& picture) {
+// Of a film its length, of a sound no sides: what it has for a picture was drawn by us.
+ImageFacts facts_of(const Picture& picture, const FilmFacts* film) {
   ImageFacts facts{.width = picture.width,
                    .height = picture.height,
                    .frames = picture.frames,
                    .duration_ms = picture.duration_ms,
                    .has_alpha = picture.has_alpha};
-  TRY_ASSIGN(facts.placeholder, placeholder_of(picture));
-  return probe_answer(facts);
+  if (film == nullptr) return facts;
+  facts.duration_ms = film->duration_ms;
+  if (!film->has_pictures) facts.width = facts.height = 0;
+  return facts;
 }
 
-Result<std::string> render(const Picture& picture, const Rendering& wanted, int fd) {
-  TRY_ASSIGN(const RenderedFacts facts, render_picture(picture, wanted, fd));
+Result<std::string> operate_on(const Picture& picture, const ImageQuestion& q, const Received& from,
+                               const FilmFacts* film) {
+  if (q.operation == ImageQuestion::Operation::kProbe) {
+    ImageFacts facts = facts_of(picture, film);
+    if (facts.width > 0) {
+      TRY_ASSIGN(facts.placeholder, placeholder_of(picture));
+    }
+    return probe_answer(facts);
+  }
+  TRY_ASSIGN(const RenderedFacts facts, render_picture(picture, q.wanted, from.files[1].get()));
   return render_answer(facts);
 }
 
-Result<std::string> operate(const ImageQuestion& q, const Received& from, std::uint64_t max_pixels) {
+Result<std::string> operate_on_film(const ImageQuestion& q, const Received& from, const ServeOptions& options) {
+  const FileRange film{from.files[0].get(), q.offset, q.size, {}};
+  TRY_ASSIGN(const Still still, still_of(options.films, film, q.mime_type, options.nowhere));
+  TRY(options.settle());
+  TRY_ASSIGN(const Mapped file, Mapped::map(still.file.get(), 0, still.size_bytes));
+  TRY_ASSIGN(const Picture picture, open_picture(file.bytes(), still.mime_type, options.max_pixels));
+  return operate_on(picture, q, from, &still.facts);
+}
+
+Result<std::string> operate(const ImageQuestion& q, const Received& from, const ServeOptions& options) {
+  if (may_have_still(options.films, q.mime_type)) return operate_on_film(q, from, options);
+  TRY(options.settle());
   TRY_ASSIGN(const Mapped file, Mapped::map(from.files[0].get(), q.offset, q.size));
   TRY_ASSIGN(const ImageKind kind, kind_of(q.mime_type));
   if (kind.is_drawn) limit_cpu_from_now(std::chrono::seconds(limits::kDrawingSeconds));
-  TRY_ASSIGN(const Picture picture, open_picture(file.bytes(), q.mime_type, max_pixels));
-  if (q.operation == ImageQuestion::Operation::kProbe) return probe(picture);
-  return render(picture, q.wanted, from.files[1].get());
+  TRY_ASSIGN(const Picture picture, open_picture(file.bytes(), q.mime_type, options.max_pixels));
+  return operate_on(picture, q, from, nullptr);
 }
 
 // Who had to queue for longer than he waits has hung up, and his question is still read.
@@ -153,8 +174,9 @@ Status serve_question(int connection, const ServeOptions& options) {
   }
   const auto done = [&] {
     const Quiet quiet(options.nowhere);
-    return operate(question, received, options.max_pixels);
+    return operate(question, received, options);
   }();
+  if (!done && done.error().retryable) return Error{Errc::kInternal, done.error().detail};
   const std::string answer = done ? *done : error_answer(done.error());
   if (::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) {
     return errno_error("answer", "a question", errno);

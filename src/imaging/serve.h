@@ -5,17 +5,22 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "base/result.h"
+#include "imaging/film.h"
 
 namespace cloakroom {
 
 struct ServeOptions {
   std::uint64_t max_pixels = 0;
+  FilmOptions films = {};
+  std::function<Status()> settle = {};  // called when no program is to be started any more, before anything is decoded
   int nowhere = -1;  // a descriptor of /dev/null, borrowed: where libraries complain to while they have the file
 };
 
-// `connection`: accepted, borrowed. Errors: kInvalid  no question of a client of ours; nothing was answered.
+// `connection`: accepted, borrowed. Errors: kInvalid  no question of a client of ours; nothing was answered. Nor is
+// where a program died over a film: its client sees what he sees when we do.
 Status serve_question(int connection, const ServeOptions& options);
 
 }  // namespace cloakroom

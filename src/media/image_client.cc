@@ -43,6 +43,11 @@ bool may_have_picture(std::string_view mime_type) {
          mime_type == "application/pdf" || mime_type == "application/ogg";
 }
 
+// Of which the picture maker reads no more than it needs; a picture it has whole.
+bool is_film(std::string_view mime_type) {
+  return mime_type.starts_with("video/") || mime_type.starts_with("audio/");
+}
+
 Result<UniqueFd> connect_to(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -119,7 +124,8 @@ Result<ReadOnly> read_only(int fd) {
 Status check_kind(const FileRange& bytes, std::string_view mime_type) {
   if (!may_have_picture(mime_type)) return Error{Errc::kUnsupportedType, "imager: no pictures of this type"};
   if (bytes.size == 0) return Error{Errc::kUndecodable, "imager: the file is empty"};
-  if (bytes.size > limits::kImageInputBytes) return Error{Errc::kUndecodable, "imager: the file is too large"};
+  if (bytes.size > limits::kImageInputBytes && !is_film(mime_type))
+    return Error{Errc::kUndecodable, "imager: the file is too large"};
   return Ok{};
 }
 

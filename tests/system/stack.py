@@ -69,7 +69,7 @@ class Stack:
     """`settings` go to every program. `like`: another stack, whose rows, files and bucket this one shares.
     `server`, `http`: more lines for nginx. `app`: an installed tree (bin/, share/cloakroom/). `hosts`: names that nginx
     finds on this machine, for it does not resolve what is below localhost by itself, as libcurl does. `images`: with a
-    cloakroom-image of its own."""
+    cloakroom-image of its own, which gets the IMAGE_ settings."""
 
     def __init__(self, app, folder, database, settings=None, like=None, server="", http="", jobs=True,
                  hosts=(), images=False):
@@ -149,7 +149,8 @@ class Stack:
         folder = self.dir / "images"
         folder.mkdir(exist_ok=True)
         own(folder)
-        self.images = Imager(self.app, folder)
+        settings = {k: v for k, v in self.settings.items() if k.startswith("IMAGE_") and k != "IMAGE_SOCKET"}
+        self.images = Imager(self.app, folder, **settings)
 
     def stop_images(self):
         self.images.process.stop(signal.SIGTERM)

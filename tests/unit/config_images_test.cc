@@ -31,6 +31,9 @@ void check_refused(const Settings& settings, const std::string& words) {
 static void the_maker_of_pictures_needs_no_setting_at_all() {
   const ImagerConfig c = CHECK_OK(read({}));
   CHECK(c.images.socket.empty() && c.sandbox);
+  CHECK_EQ(c.images.ffmpeg, "/usr/bin/ffmpeg");
+  CHECK(CHECK_OK(read({{"IMAGE_FFMPEG", "off"}})).images.ffmpeg.empty());
+  CHECK(CHECK_OK(read({{"IMAGE_FFMPEG", ""}})).images.ffmpeg == "/usr/bin/ffmpeg");
   CHECK_EQ(c.images.workers, 0U);
   CHECK_EQ(c.images.max_pixels, 50'000'000U);
   CHECK_EQ(c.images.memory_bytes, 1ULL << 30);
@@ -50,6 +53,7 @@ static void the_worker_reads_the_same() {
 static void each_problem_is_named() {
   check_refused({{"IMAGE_SOCKET", "run/i"}}, "IMAGE_SOCKET: 'run/i' is not the path of a socket");
   check_refused({{"IMAGE_SOCKET", "/" + std::string(107, 'x')}}, "IMAGE_SOCKET");
+  check_refused({{"IMAGE_FFMPEG", "ffmpeg"}}, "IMAGE_FFMPEG: 'ffmpeg' is neither the path");
   check_refused({{"IMAGE_WORKERS", "257"}}, "IMAGE_WORKERS");
   check_refused({{"IMAGE_MAX_PIXELS", "0"}}, "IMAGE_MAX_PIXELS");
   check_refused({{"IMAGE_MEMORY", "255M"}}, "IMAGE_MEMORY: is not between 256M and 64G");

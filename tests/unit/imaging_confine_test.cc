@@ -20,6 +20,7 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "check.h"
 #include "fake/temp_folder.h"
@@ -39,12 +40,20 @@ int exit_of(const std::function<int()>& body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-// The exit code of a child that confines itself and then returns step()'s value.
+// The exit code of a child that confines itself and then returns step()'s value. The same must come of one that might
+// have started a program until it settled.
 int confined(const std::function<int()>& step) {
-  return exit_of([&] {
+  const int at_once = exit_of([&] {
     if (!confine_decoder()) return kNotEntered;
     return step();
   });
+  const std::vector<std::string> programs{"/bin/true"};
+  const int settled = exit_of([&] {
+    if (!confine_decoder(programs) || !settle_decoder()) return kNotEntered;
+    return step();
+  });
+  CHECK_EQ(at_once, settled);
+  return at_once;
 }
 
 // errno of a call when confined, 0 when it went through.
