@@ -261,10 +261,10 @@ static void files_of_other_kinds_and_empty_ones_are_not_looked_at() {
   CHECK(made[0].picture == Picture::kUnknown && !made[0].width);
 }
 
-static void nobody_asks_for_a_picture_of_a_sound() {
+static void nobody_asks_for_a_picture_of_an_archive() {
   Pictured w;
-  w.sniffer.next_types = {"audio/mpeg"};
-  const Attachment a = CHECK_OK(w.file("a.mp3", "sound").take()).front();
+  w.sniffer.next_types = {"application/zip"};
+  const Attachment a = CHECK_OK(w.file("a.zip", "archive").take()).front();
   CHECK(w.imager.probed.empty() && !a.wants_variants && a.picture == Picture::kUnknown);
 }
 
@@ -344,7 +344,7 @@ int main() {
   const CMUnitTest tests[] = {
       CASE(a_look_at_a_picture_comes_before_the_tickets_and_fills_the_row),
       CASE(files_of_other_kinds_and_empty_ones_are_not_looked_at),
-      CASE(nobody_asks_for_a_picture_of_a_sound),
+      CASE(nobody_asks_for_a_picture_of_an_archive),
       CASE(a_process_that_ended_over_a_picture_is_no_verdict),
       CASE(no_answer_of_an_imager_fails_an_upload),
       CASE(after_its_time_the_rest_of_an_upload_is_looked_at_by_the_job),
