@@ -136,7 +136,7 @@ class PictureLoads:
             return lambda _: wrk(f"http://127.0.0.1:{self.served.port}{path}", READERS, seconds, headers=me)
         thumbnail, plain = self.paths()
         return [
-            Load("thumbnail, cold", self.ours, "vipsthumbnail", 0.8, ["sharp"], unit="/s CPU"),
+            Load("thumbnail, cold", self.ours, "vipsthumbnail", 0.8, unit="/s CPU"),
             Load("vipsthumbnail", self.vipsthumbnail, unit="/s CPU"),
             Load("sharp", self.sharp, unit="/s CPU"),
             Load("thumbnail, warm", read(thumbnail), "plain file, warm", 0.9),
