@@ -104,6 +104,10 @@ $(B)/tests/unit/wiring_test: $(B)/tests/unit/wiring_test.o $(B)/cmd/wiring.o $(L
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
+$(B)/tests/unit/progress_test: $(B)/tests/unit/progress_test.o $(B)/cmd/progress.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+
 # With the library whose symbols are all to be seen.
 $(B)/tests/unit/json_seed_test: $(B)/tests/unit/json_seed_test.o $(LIB)
 	$(call say,LINK,$@)

@@ -26,8 +26,9 @@ std::optional<Config> settings_or_complain() {
 
 int complain(const Error& error) {
   std::cerr << "cloakroom: " << error.detail << "\n";
-  return error.code == Errc::kDatabase || error.code == Errc::kStore || error.code == Errc::kStoreAway ? kExitTryLater
-                                                                                                       : kExitProblems;
+  const bool is_passing = error.code == Errc::kDatabase || error.code == Errc::kStore ||
+                          error.code == Errc::kStoreAway || error.code == Errc::kNotYet;
+  return is_passing ? kExitTryLater : kExitProblems;
 }
 
 std::string share_folder() {
