@@ -133,8 +133,8 @@ install: all
 	install -m 644 nginx/*.in nginx/*.conf $(SHARE)/nginx
 	if [ -n "$(wildcard nginx/html/*)" ]; then cp -r --no-preserve=mode,ownership nginx/html $(SHARE)/nginx; fi
 	install -m 644 systemd/example.env $(SHARE)
-	install -m 644 systemd/*.service systemd/*.socket $(UNITS)
-	sed -i 's|=/usr/bin/|=$(PREFIX)/bin/|; s|file:/usr/|file:$(PREFIX)/|' $(UNITS)/cloakroom*@.service $(UNITS)/cloakroom*@.socket
+	install -m 644 systemd/*.service systemd/*.socket systemd/*.timer $(UNITS)
+	sed -i 's|=/usr/bin/|=$(PREFIX)/bin/|; s|file:/usr/|file:$(PREFIX)/|' $(UNITS)/cloakroom*@.service $(UNITS)/cloakroom*@.socket $(UNITS)/cloakroom*@.timer
 	install -m 644 systemd/sysusers.conf $(PLACE)/lib/sysusers.d/cloakroom.conf
 	install -m 644 systemd/tmpfiles.conf $(PLACE)/lib/tmpfiles.d/cloakroom.conf
 	install -m 644 README.md CHANGELOG.md LICENSE $(DOC)

@@ -1,4 +1,4 @@
-"""test_audit.py — rows against stored objects: each kind of damage is planted, found and told, the safe ones are mended."""
+"""test_audit.py — rows against stored objects: each kind of damage is planted, found, and mended where that is safe; usage."""
 import json
 import random
 import signal
@@ -238,3 +238,24 @@ MEASURED = """import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:]).returncode
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(code)"""
+
+
+# --- usage ------------------------------------------------------------------------------------------------------------
+
+def test_usage_is_a_table_and_json(world):
+    stack = world.stack(jobs=False).start()
+    for user, data in (("alice", b"x" * 2048), ("alice", b"y" * 1024), ("bob", b"z")):
+        stack.upload(data, user=user)
+    lines = stack.tool("usage", "--by", "user").stdout.splitlines()
+    assert [line.split() for line in lines] == [
+        ["user", "files", "bytes", "previews", "bytes"], ["alice", "2", "3.0", "KiB", "0", "0", "B"],
+        ["bob", "1", "1", "B", "0", "0", "B"], ["total", "3", "3.0", "KiB", "0", "0", "B"]]
+    told = json.loads(stack.tool("usage", "--by", "user", "--top", "1", "--json").stdout)
+    none = {"previews": 0, "preview_bytes": 0}
+    assert told == {"by": "user", "groups": [{"name": "alice", "files": 2, "bytes": 3072, **none}],
+                    "rest": {"files": 1, "bytes": 1, **none}, "total": {"files": 3, "bytes": 3073, **none}}
+    stack.sql("UPDATE attachments SET uploader_id = E'\\x1b[2J' WHERE uploader_id = 'bob'")
+    assert "\x1b" not in stack.tool("usage", "--by", "user").stdout
+    for word in ("dialog", "type", "store", "month"):
+        assert json.loads(stack.tool("usage", "--by", word, "--json").stdout)["total"]["files"] == 3
+    assert stack.tool("usage", "--by", "day", check=False).returncode == 2
