@@ -1,5 +1,7 @@
 """test_audit.py — rows against stored objects: each kind of damage is planted, found, and mended where that is safe; usage."""
 import json
+import os
+import pty
 import random
 import signal
 import subprocess
@@ -94,6 +96,12 @@ def test_each_kind_of_damage_is_found_and_the_safe_ones_are_mended(damaged):
     assert set(told(audit(stack, *now, "--hash", "--rate", "50M", code=1)[0])) == damage | {("wrong hash", keys["changed"])}
     assert audit(stack, code=1)[1]["young"] == 1, "what was stored just now may belong to an upload under way"
 
+    if not store.on_s3:
+        kept = store.root / stack.key_of(whole)
+        kept.chmod(0)
+        assert ("unreadable", stack.key_of(whole)) in told(audit(stack, "--hash", code=1)[0])
+        kept.chmod(0o600)
+
     # --fix: rehearsed first
     before = stack.snapshot(), stack.planned()
     rehearsed, summary = audit(stack, *now, "--fix", "--dry-run", code=1)
@@ -175,6 +183,19 @@ def test_the_second_of_two_is_told_who_is_at_work(world):
         first.communicate(timeout=60)
         assert first.returncode == 1  # there are no rows
         assert stack.tool("audit", "--json", "--store", "s3", check=False).returncode == 1
+
+
+def test_a_terminal_gets_a_bar_and_nobody_else(world):
+    stack = world.stack(jobs=False).start()
+    stack.upload(b"x" * 3000)
+    words = as_user([stack.app / "bin/cloakroom", "audit", "--hash", "--rate", "3K"])
+    ours, theirs = pty.openpty()
+    subprocess.run(words, env=stack.env, stdout=subprocess.DEVNULL, stderr=theirs, check=True, cwd="/")
+    os.close(theirs)
+    seen = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert "\r[" + "#" * 30 + "] 1 of 1 local rows, " in seen
+    assert subprocess.run(words, env=stack.env, capture_output=True, check=True, cwd="/").stderr == b""
 
 
 def test_a_stop_is_heard_and_said(world):
