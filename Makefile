@@ -108,6 +108,10 @@ $(B)/tests/unit/waiting_room_test: $(B)/tests/unit/waiting_room_test.o $(B)/cmd/
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
+$(B)/tests/unit/progress_test: $(B)/tests/unit/progress_test.o $(B)/cmd/progress.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+
 # With the library whose symbols are all to be seen.
 $(B)/tests/unit/json_seed_test: $(B)/tests/unit/json_seed_test.o $(LIB)
 	$(call say,LINK,$@)
@@ -133,8 +137,8 @@ install: all
 	install -m 644 nginx/*.in nginx/*.conf $(SHARE)/nginx
 	if [ -n "$(wildcard nginx/html/*)" ]; then cp -r --no-preserve=mode,ownership nginx/html $(SHARE)/nginx; fi
 	install -m 644 systemd/example.env $(SHARE)
-	install -m 644 systemd/*.service systemd/*.socket $(UNITS)
-	sed -i 's|=/usr/bin/|=$(PREFIX)/bin/|; s|file:/usr/|file:$(PREFIX)/|' $(UNITS)/cloakroom*@.service $(UNITS)/cloakroom*@.socket
+	install -m 644 systemd/*.service systemd/*.socket systemd/*.timer $(UNITS)
+	sed -i 's|=/usr/bin/|=$(PREFIX)/bin/|; s|file:/usr/|file:$(PREFIX)/|' $(UNITS)/cloakroom*@.service $(UNITS)/cloakroom*@.socket $(UNITS)/cloakroom*@.timer
 	install -m 644 systemd/sysusers.conf $(PLACE)/lib/sysusers.d/cloakroom.conf
 	install -m 644 systemd/tmpfiles.conf $(PLACE)/lib/tmpfiles.d/cloakroom.conf
 	install -m 644 README.md CHANGELOG.md LICENSE $(DOC)

@@ -26,8 +26,9 @@ std::optional<Config> settings_or_complain() {
 
 int complain(const Error& error) {
   std::cerr << "cloakroom: " << error.detail << "\n";
-  return error.code == Errc::kDatabase || error.code == Errc::kStore || error.code == Errc::kStoreAway ? kExitTryLater
-                                                                                                       : kExitProblems;
+  const bool is_passing = error.code == Errc::kDatabase || error.code == Errc::kStore ||
+                          error.code == Errc::kStoreAway || error.code == Errc::kNotYet;
+  return is_passing ? kExitTryLater : kExitProblems;
 }
 
 std::string share_folder() {
@@ -69,7 +70,8 @@ int tool_main(int argc, char** argv) {
   std::string instance;
   cli.add_option("-i,--instance", instance, "read /etc/cloakroom/NAME.env first, as the unit cloakroom@NAME does");
   Command chosen;
-  for (const auto add : {add_migrate, add_config, add_token, add_jobs, add_check, add_sign, add_variants})
+  for (const auto add :
+       {add_migrate, add_config, add_token, add_jobs, add_check, add_sign, add_variants, add_audit, add_usage})
     add(cli, chosen);
   try {
     cli.parse(argc, argv);

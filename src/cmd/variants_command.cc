@@ -1,24 +1,18 @@
 // variants_command.cc — `cloakroom variants --rebuild`: makes the smaller pictures of all files, as the settings have
 // them.
-#include <sys/signalfd.h>
-#include <unistd.h>
-
-#include <poll.h>
-
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <csignal>
 #include <iostream>
 
 #include "cmd/commands.h"
+#include "cmd/progress.h"
 #include "cmd/wiring.h"
+#include "db/command_lock.h"
 
 namespace cloakroom {
 namespace {
 
 constexpr std::size_t kBatch = 100;
-constexpr unsigned kBarWidth = 30;
 
 struct Wishes {
   bool rebuild = false, missing = false, dry_run = false, json = false;
@@ -29,55 +23,12 @@ struct Totals {
   std::uint64_t files = 0, made = 0, failed = 0;
 };
 
-// One line that is written over itself; nothing where nobody looks.
-class Bar {
- public:
-  Bar(std::uint64_t all, bool is_shown) : all_(std::max<std::uint64_t>(all, 1)), is_shown_(is_shown) {}
-  ~Bar() {
-    if (is_shown_) std::cerr << "\n";
-  }
-  Bar(const Bar&) = delete;
-  Bar& operator=(const Bar&) = delete;
-
-  void show(const Totals& totals) const {
-    if (!is_shown_) return;
-    const auto done = std::min(totals.files, all_);
-    const auto full = static_cast<std::size_t>(done * kBarWidth / all_);
-    std::cerr << fmt::format("\r[{:<{}}] {} of {} files, {} pictures made, {} failed", std::string(full, '#'),
-                             kBarWidth, done, all_, totals.made, totals.failed)
-              << std::flush;
-  }
-
- private:
-  std::uint64_t all_;
-  bool is_shown_;
-};
-
-// Readable once SIGTERM or SIGINT came: a file in hand is finished.
-class Stop {
- public:
-  Stop() {
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int s : {SIGTERM, SIGINT}) sigaddset(&set, s);
-    ::sigprocmask(SIG_BLOCK, &set, nullptr);
-    fd_.reset(::signalfd(-1, &set, SFD_CLOEXEC));
-  }
-  bool is_asked() const {
-    pollfd one{fd_.get(), POLLIN, 0};
-    return ::poll(&one, 1, 0) > 0;
-  }
-
- private:
-  UniqueFd fd_;
-};
-
 void report(const Wishes& wishes, const Totals& totals, const Uuid& last, bool is_finished) {
   const std::string after = to_string(last);
   if (wishes.json) {
-    std::cout << fmt::format(R"({{"files":{},"made":{},"failed":{},"finished":{},"after":"{}"}})", totals.files,
-                             totals.made, totals.failed, is_finished, after)
-              << "\n";
+    Summary summary;
+    summary.count("files", totals.files).count("made", totals.made).count("failed", totals.failed);
+    std::cout << summary.flag("finished", is_finished).text("after", after).json() << "\n";
     return;
   }
   if (wishes.dry_run) {
@@ -126,19 +77,18 @@ int run_rebuild(const Wishes& wishes) {
     report(wishes, totals, last, true);
     return kExitDone;
   }
-  const VariantId whole{{}, "rebuild", VariantFormat::kPlain};  // no attachment has this id
-  const auto is_alone = variant_rows.try_lock(whole);
-  if (!is_alone) return complain(is_alone.error());
-  if (!*is_alone) {
-    std::cerr << "another one is at it already\n";
-    return kExitTryLater;
-  }
-  const Stop stop;
-  const Bar bar(*all, !wishes.json && ::isatty(STDERR_FILENO) == 1);
+  auto lock = CommandLock::take(database, "variants", config->node_name);
+  if (!lock) return complain(lock.error());
+  const StopSignals stop;
+  Progress bar("files", *all, !wishes.json);
   while (true) {
     const auto batch = variant_rows.next(last, kBatch);
     if (!batch) return complain(batch.error());
     if (batch->empty()) break;
+    if (const Status kept = lock->keep(); !kept) {
+      report(wishes, totals, last, false);
+      return complain(kept.error());
+    }
     for (const Attachment& a : *batch) {
       if (stop.is_asked()) {
         report(wishes, totals, last, false);
@@ -155,7 +105,7 @@ int run_rebuild(const Wishes& wishes) {
       ++totals.files;
       totals.made += made ? *made : 0;
       totals.failed += made ? 0 : 1;
-      bar.show(totals);
+      bar.show(totals.files, fmt::format("{} pictures made, {} failed", totals.made, totals.failed));
     }
   }
   report(wishes, totals, last, true);

@@ -5,6 +5,7 @@
 #include "storage/s3_bucket.h"
 #include "storage/s3_delete.h"
 #include "storage/s3_list.h"
+#include "storage/s3_objects.h"
 #include "storage/s3_xml_rules.h"
 
 using namespace cloakroom;         // NOLINT: a test
@@ -93,6 +94,29 @@ void a_store_without_version_2_is_asked_again_in_version_1() {
   S3Listing listing(silent.client(), {});  // it never heard of list-type, and answers what it knows
   CHECK_EQ(CHECK_OK(all_keys(listing)), "a;b;");
   CHECK(silent.server.request_has(1, "&marker=a HTTP"));
+}
+
+std::string dated_page(const std::string& time) {
+  return ok_xml("<ListBucketResult>" + kEnd + "<Contents><Key>p/a</Key><LastModified>" + time +
+                "</LastModified><Size>7</Size></Contents></ListBucketResult>");
+}
+
+void objects_come_with_their_times_and_a_page_that_failed_is_asked_for_again() {
+  ScriptedStore s({error_answer("500 Internal Server Error", "InternalError"), dated_page("2026-01-31T09:29:58.000Z")});
+  S3Objects objects(s.client(), s.retrier, "p/");
+  const auto object = CHECK_OK(objects.next());
+  CHECK(object && object->key == "p/a" && object->size_bytes == 7);
+  CHECK(objects.now() - object->changed_at == std::chrono::seconds(2));
+  CHECK(!CHECK_OK(objects.next()));
+  CHECK_EQ(s.attempts(), 2U);
+}
+
+void an_object_without_a_time_is_an_error() {
+  for (const char* time : {"", "yesterday"}) {
+    ScriptedStore s({dated_page(time)});
+    S3Objects objects(s.client(), s.retrier, "");
+    CHECK_ERR(objects.next(), Errc::kStore);
+  }
 }
 
 void a_refused_listing_is_no_reason_to_try_version_1() {
@@ -295,6 +319,8 @@ int main() {
       CASE(an_empty_bucket_has_no_objects),
       CASE(a_listing_that_leads_astray_is_an_error),
       CASE(a_store_without_version_2_is_asked_again_in_version_1),
+      CASE(objects_come_with_their_times_and_a_page_that_failed_is_asked_for_again),
+      CASE(an_object_without_a_time_is_an_error),
       CASE(a_refused_listing_is_no_reason_to_try_version_1),
       CASE(a_page_that_did_not_come_is_asked_for_again),
       CASE(a_huge_page_is_not_read_to_its_end),
