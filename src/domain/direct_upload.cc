@@ -190,9 +190,7 @@ Result<Completed> DirectUploads::complete(const Caller& caller, const Uuid& id, 
   if (upload.attachment_id) return existing(caller, upload);
   TRY(check_open(upload));
   TRY(p_.rows.spend(claim.spenders, Budget::kUploads));
-  // As long as its copy may be committed (the copy's ticket): the ticket may expire meanwhile.
-  const Status held = uploads_.quotas.any() ? p_.tickets.hold(upload.id, uploads_.orphan_grace) : Status(Ok{});
-  auto taken = held ? take(upload, parts) : Result<Completed>(held.error());
+  auto taken = take(upload, parts);
   if (taken) return taken;
   // Another call may have been quicker, and taken the object away in the middle of this one.
   const auto after = own(caller, id);
@@ -325,6 +323,8 @@ Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<cons
   const ObjectKey key = make_key(uploads_.keys, a.id, a.filename);
   a.key = key.str();
   if (uploads_.scan != nullptr) TRY(uploads_.scan->ready());  // before the store copies for nothing
+  // Its place, for as long as the copy may be committed: the ticket may expire meanwhile.
+  if (uploads_.quotas.any()) TRY(p_.tickets.hold(upload.id, uploads_.orphan_grace));
   TRY_ASSIGN(const std::vector<DeletionTicket> tickets,
              p_.rows.plan_deletions(a.store, std::span(&key, 1), uploads_.orphan_grace));
   const ObjectMeta meta = stored_meta(a, uploads_.object_cache_control, uploads_.stored_headers);

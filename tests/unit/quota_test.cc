@@ -65,6 +65,12 @@ struct DirectWorld {
     return {{rows, tickets, store, direct, sniffer, clock}, uploads, rules};
   }
   Result<DirectTicket> open() { return uploads_by_rules().open(wish); }
+  void send(std::string_view bytes) {
+    fake::TempFolder folder;
+    const UniqueFd fd = CHECK_OK(open_file(folder.write("bytes", bytes), O_RDONLY));
+    const ObjectKey key = CHECK_OK(ObjectKey::parse(tickets.uploads.back().key));
+    CHECK_OK(store.memory.put(key, {fd.get(), 0, bytes.size(), {}}, {}));
+  }
   Result<Completed> complete(const Uuid& id) { return uploads_by_rules().complete(wish.caller, id, {}); }
 };
 
@@ -163,15 +169,22 @@ static void a_ticket_that_nobody_gets_holds_no_room() {
 
 static void a_direct_upload_keeps_its_place_while_it_is_completed() {
   DirectWorld w;
+  w.wish.size_bytes = 20;  // in one part
   const Uuid id = CHECK_OK(w.open()).id;
   CHECK_ERR(w.complete(id), Errc::kConflict);  // nothing was uploaded yet
-  CHECK(w.tickets.held[to_hex(id)] == w.uploads.orphan_grace);
+  CHECK(w.tickets.held.empty());
+  w.send("as long as announced");
   w.tickets.failures.fail(2, refuse(Errc::kConflict, "expired"));  // after find_upload
   CHECK_ERR(w.complete(id), Errc::kConflict);
-  CHECK_EQ(w.tickets.uploads.size(), 1u);
+  CHECK(w.tickets.uploads.size() == 1 && w.rows.deletions.empty());  // nothing was copied
+  CHECK_OK(w.complete(id));
+  CHECK(w.tickets.held[to_hex(id)] == w.uploads.orphan_grace);
   DirectWorld free;
   free.uploads.quotas = {};
-  CHECK_ERR(free.complete(CHECK_OK(free.open()).id), Errc::kConflict);
+  free.wish = w.wish;
+  const Uuid other = CHECK_OK(free.open()).id;
+  free.send("as long as announced");
+  CHECK_OK(free.complete(other));
   CHECK(free.tickets.held.empty());
 }
 
