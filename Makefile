@@ -41,7 +41,7 @@ ALL_LDFLAGS := $(LINK_$(VARIANT)) -Wl,--as-needed $(LDFLAGS)
 LIB_SRC := $(filter-out src/cmd/% src/imaging/%,$(wildcard src/*/*.cc))
 IMAGING_SRC := $(wildcard src/imaging/*.cc)
 WORKER_SRC := src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc src/cmd/confine.cc src/cmd/waiting_room.cc src/cmd/wiring.cc
-TOOL_SRC := $(filter-out src/cmd/cloakroom_fcgi.cc src/cmd/cloakroom_image.cc src/cmd/prefork.cc src/cmd/waiting_room.cc,$(wildcard src/cmd/*.cc))
+TOOL_SRC := $(filter-out src/cmd/cloakroom_fcgi.cc src/cmd/cloakroom_image.cc src/cmd/waiting_room.cc,$(wildcard src/cmd/*.cc))
 LIB_OBJ := $(LIB_SRC:src/%.cc=$(B)/%.o)
 LIB := $(B)/libcloakroom.a
 IMAGING := $(B)/libimaging.a
@@ -133,7 +133,7 @@ install: all
 	install -m 644 nginx/*.in nginx/*.conf $(SHARE)/nginx
 	if [ -n "$(wildcard nginx/html/*)" ]; then cp -r --no-preserve=mode,ownership nginx/html $(SHARE)/nginx; fi
 	install -m 644 systemd/example.env $(SHARE)
-	install -m 644 systemd/*.service systemd/*.socket $(UNITS)
+	install -m 644 systemd/*.service systemd/*.socket systemd/*.timer $(UNITS)
 	sed -i 's|=/usr/bin/|=$(PREFIX)/bin/|; s|file:/usr/|file:$(PREFIX)/|' $(UNITS)/cloakroom*@.service $(UNITS)/cloakroom*@.socket
 	install -m 644 systemd/sysusers.conf $(PLACE)/lib/sysusers.d/cloakroom.conf
 	install -m 644 systemd/tmpfiles.conf $(PLACE)/lib/tmpfiles.d/cloakroom.conf

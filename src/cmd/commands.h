@@ -27,6 +27,8 @@ void add_jobs(CLI::App& cli, Command& chosen);
 void add_check(CLI::App& cli, Command& chosen);
 void add_sign(CLI::App& cli, Command& chosen);
 void add_variants(CLI::App& cli, Command& chosen);
+void add_cleanup(CLI::App& cli, Command& chosen);
+void add_restore(CLI::App& cli, Command& chosen);
 
 // The settings, or nullopt after all problems were printed (then exit with kExitConfig).
 std::optional<Config> settings_or_complain();
