@@ -88,6 +88,7 @@ BEGIN
         FROM tombstones t WHERE t.id = ANY (v_ids)
       RETURNING id, (payload->>'id')::uuid AS tombstone)
     UPDATE tombstones t SET job_id = made.id FROM made WHERE t.id = made.tombstone;
+    PERFORM pg_notify('cloakroom_jobs', '');  -- copies leave nginx's caches at once
   END IF;
   RETURN QUERY DELETE FROM attachments a WHERE a.id = ANY (v_ids) RETURNING a.id;
 END $$;
