@@ -176,7 +176,7 @@ int run_jobs(bool once) {
 void add_jobs(CLI::App& cli, Command& chosen) {
   struct Wishes {
     bool once = false, sweep = false, rescan = false;
-    bool status = false, failed = false, json = false;
+    bool status = false, metrics = false, failed = false, json = false;
     std::string retry;
     std::optional<std::int64_t> older_than;
   };
@@ -207,10 +207,14 @@ void add_jobs(CLI::App& cli, Command& chosen) {
       ->excludes(status)
       ->excludes(failed)
       ->type_name("ID|all");
+  command->add_flag("--metrics", wishes->metrics, "the numbers of --status as Prometheus reads them, then exit")
+      ->excludes(status)
+      ->excludes(failed);
   command->add_flag("--json", wishes->json, "with --status or --failed: as JSON");
   command->callback([wishes, &chosen] {
     chosen = [wishes] {
       if (wishes->status) return run_job_status(wishes->json);
+      if (wishes->metrics) return run_job_metrics();
       if (wishes->failed) return run_failed_jobs(wishes->json);
       if (!wishes->retry.empty()) return run_job_retry(wishes->retry);
       if (wishes->rescan) return run_rescan();

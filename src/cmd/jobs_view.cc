@@ -11,6 +11,7 @@
 #include "cmd/progress.h"
 #include "cmd/wiring.h"
 #include "db/job_overview.h"
+#include "domain/job_metrics.h"
 
 namespace cloakroom {
 namespace {
@@ -82,6 +83,15 @@ int run_job_status(bool as_json_wanted) {
     }
     if (dead > 0) std::cout << "why some are dead: cloakroom jobs --failed\n";
     return dead > 0 ? kExitProblems : kExitDone;
+  });
+}
+
+int run_job_metrics() {
+  return with_queue([](JobOverview& overview) {
+    const auto kinds = overview.by_kind();
+    if (!kinds) return complain(kinds.error());
+    std::cout << job_metrics(*kinds);
+    return kExitDone;
   });
 }
 
