@@ -41,7 +41,7 @@ ALL_LDFLAGS := $(LINK_$(VARIANT)) -Wl,--as-needed $(LDFLAGS)
 LIB_SRC := $(filter-out src/cmd/% src/imaging/%,$(wildcard src/*/*.cc))
 IMAGING_SRC := $(wildcard src/imaging/*.cc)
 WORKER_SRC := src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc src/cmd/confine.cc src/cmd/waiting_room.cc src/cmd/wiring.cc
-TOOL_SRC := $(filter-out src/cmd/cloakroom_fcgi.cc src/cmd/cloakroom_image.cc src/cmd/prefork.cc src/cmd/waiting_room.cc,$(wildcard src/cmd/*.cc))
+TOOL_SRC := $(filter-out src/cmd/cloakroom_fcgi.cc src/cmd/cloakroom_image.cc src/cmd/waiting_room.cc,$(wildcard src/cmd/*.cc))
 LIB_OBJ := $(LIB_SRC:src/%.cc=$(B)/%.o)
 LIB := $(B)/libcloakroom.a
 IMAGING := $(B)/libimaging.a

@@ -13,6 +13,7 @@
 
 #include "base/aws_host.h"
 #include "base/config_access.h"
+#include "base/config_cleanup.h"
 #include "base/config_credentials.h"
 #include "base/config_images.h"
 #include "base/config_limits.h"
@@ -302,6 +303,7 @@ Result<Config> read_config(const EnvLookup& env) {
   c.strip_metadata = in.one_of("STRIP_METADATA", "gps all none");
   read_variants(in, c);
   c.limits = read_limits(in);
+  read_cleanup(in, c);
   c.route_prefix = in.text("ROUTE_PREFIX");
   while (c.route_prefix.ends_with('/')) c.route_prefix.pop_back();
   if (!c.route_prefix.empty()) c.route_prefix = path_setting(in, "ROUTE_PREFIX", c.route_prefix);

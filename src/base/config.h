@@ -81,6 +81,23 @@ struct ImagesConfig {
   std::chrono::seconds timeout{};
 };
 
+// What `cloakroom cleanup` takes for waste, and for how long it can be had back.
+struct CleanupConfig {
+  struct Retention {
+    std::string type;  // image | video | audio | file, "application/pdf", "image/*", "*"
+    std::chrono::hours age{};
+  };
+  std::chrono::hours stale{};        // of uploads that nobody linked; 0 = never
+  std::chrono::hours undo{};         // 0 = what is removed is gone
+  std::vector<Retention> retention;  // the first that fits counts
+  std::string owner_query;           // empty = nobody is asked
+};
+
+struct JobsConfig {
+  std::uint32_t parallel = 1;  // processes
+  int most_failures = 0;
+};
+
 struct Config {
   std::string instance;
   std::string database_url, database_schema;
@@ -119,6 +136,8 @@ struct Config {
   std::vector<VariantSetting> variants;
   std::vector<std::string> variant_formats;  // avif | webp, the best first
   LimitsConfig limits;
+  CleanupConfig cleanup;
+  JobsConfig jobs;
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;
   std::chrono::seconds shutdown_timeout{}, orphan_grace{}, body_timeout{};

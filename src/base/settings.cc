@@ -248,6 +248,26 @@ constexpr std::array kSettings{
     Setting{"ORPHAN_GRACE", "3600", false, "",
             "Seconds after which the bytes of an upload that never got its row are deleted. Must exceed the longest "
             "transfer to the store."},
+    Setting{"JOBS_PARALLEL", "1", false, "",
+            "Processes in which `cloakroom jobs` works, 1 to 64, each with a connection to the database."},
+    Setting{"JOBS_MAX_FAILURES", "20", false, "",
+            "A job that failed so often is put aside, for `cloakroom jobs --failed` and `--retry`; 1 to 1000. Outages "
+            "of the store and others do not count: until they are over it is tried without end."},
+    Setting{"STALE_HOURS", "168", false, "",
+            "`cloakroom cleanup` removes uploads that nobody linked for so many hours, from the upload or from when "
+            "they were unlinked. 0: never, for applications that do not link."},
+    Setting{
+        "RETENTION", "", false, "",
+        "`cloakroom cleanup` removes files so old, linked ones too: `image:365d *:730d`. By type (`image`, "
+        "`video`, `audio`, `file` for the rest, or such as `application/pdf`, `image/*`, `*`), the first that fits; "
+        "days `d` or hours `h`. Empty: never."},
+    Setting{"OWNER_QUERY", "", false, "",
+            "A SELECT for the application's tables, such as `SELECT id FROM app.messages WHERE id = ANY($1::text[])`: "
+            "it gets ids of messages and returns those that are there. `cloakroom cleanup` removes what is linked to "
+            "others for more than a day. It runs in a transaction that cannot write. Empty: nobody is asked."},
+    Setting{"UNDO_DAYS", "7", false, "",
+            "What `cloakroom cleanup` removed can be had back for so many days, 0 to 365, by `cloakroom restore`. What "
+            "users and applications delete is gone at once."},
     Setting{"LOG_LEVEL", "info", false, "", "`error`, `warning`, `info` or `debug`."},
     Setting{"FASTCGI_SOCKET", "/run/cloakroom/default.sock", false, "",
             "Socket that nginx connects to; written into the nginx includes."},

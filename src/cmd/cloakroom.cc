@@ -70,8 +70,8 @@ int tool_main(int argc, char** argv) {
   std::string instance;
   cli.add_option("-i,--instance", instance, "read /etc/cloakroom/NAME.env first, as the unit cloakroom@NAME does");
   Command chosen;
-  for (const auto add :
-       {add_migrate, add_config, add_token, add_jobs, add_check, add_sign, add_variants, add_audit, add_usage})
+  for (const auto add : {add_migrate, add_config, add_token, add_jobs, add_check, add_sign, add_variants, add_audit,
+                         add_usage, add_cleanup, add_restore})
     add(cli, chosen);
   try {
     cli.parse(argc, argv);

@@ -1,10 +1,9 @@
 // jobs_command.cc — `cloakroom jobs`: the runner of the job table; deletes objects whose rows are gone, moves files
 // that were kept aside, sweeps left-overs.
-#include <sys/signalfd.h>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <csignal>
 #include <iostream>
 #include <optional>
 
@@ -12,137 +11,29 @@
 #include "base/log.h"
 #include "cmd/commands.h"
 #include "cmd/confine.h"
+#include "cmd/jobs_view.h"
+#include "cmd/prefork.h"
+#include "cmd/progress.h"
+#include "cmd/sweeper.h"
 #include "cmd/wiring.h"
 #include "db/deletions.h"
 #include "db/jobs.h"
 #include "db/rescans.h"
+#include "db/tombstones.h"
 #include "domain/rescan.h"
 #include "jobs/abort_multipart.h"
 #include "jobs/delete_object.h"
 #include "jobs/make_variants.h"
 #include "jobs/move_object.h"
 #include "jobs/purge_cache.h"
-#include "storage/s3_leftovers.h"
+#include "jobs/purge_tombstone.h"
 
 namespace cloakroom {
 namespace {
 
-constexpr std::chrono::hours kLeftOverAge{24};  // no body file is written for as long
-constexpr std::chrono::hours kUploadAge{1};  // and no upload to the store takes as long, nor longer than ORPHAN_GRACE
-constexpr std::chrono::minutes kSweepEvery{30};
-constexpr std::chrono::minutes kTicketsEvery{1};
 constexpr std::chrono::minutes kLongestPictureRetry{5};  // who makes pictures is back long before
 constexpr std::chrono::seconds kLongestMoveRetry{15};    // the store is back long before a back-off of minutes is over
-
-// Readable once SIGTERM or SIGINT came; the signals are blocked, so nothing is interrupted.
-UniqueFd stop_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int s : {SIGTERM, SIGINT}) sigaddset(&set, s);
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  return UniqueFd(::signalfd(-1, &set, SFD_CLOEXEC));
-}
-
-// Temporary files of killed workers, bodies of a killed nginx, parts of uploads to the store that nobody completed.
-class Sweeper {
- public:
-  // `older_than` overrides the ages by which it is known that nobody is still at work.
-  Sweeper(const Config& config, const StoreSet& stores, Database& database,
-          std::optional<std::chrono::seconds> older_than)
-      : folders_{config.storage_path + "/.tmp", config.body_temp_path},
-        file_age_(older_than.value_or(kLeftOverAge)),
-        s3_(stores.s3.get()),
-        key_prefix_(config.key_prefix),
-        upload_age_(older_than.value_or(std::max<std::chrono::seconds>(config.orphan_grace, kUploadAge))),
-        direct_age_(older_than.value_or(config.direct_upload_expires + config.orphan_grace)),
-        database_(database),
-        tickets_(database) {}
-
-  void sweep_when_due() {
-    const auto now = std::chrono::steady_clock::now();
-    if (now < next_) return;
-    next_ = now + kSweepEvery;
-    sweep();
-  }
-
-  // False when something could not be looked at or removed; the log says what.
-  bool sweep() {
-    bool all_well = true;
-    for (const std::string& folder : folders_) {
-      const auto removed = sweep_old_files(folder, file_age_);
-      const bool no_folder = !removed && removed.error().code == Errc::kNotFound;
-      all_well = (no_folder || report("files", removed)) && all_well;
-    }
-    if (s3_ == nullptr) return all_well;
-    // By the store's clock, which the first call teaches if ours is wrong: a host that is an hour ahead would break off
-    // what others are sending.
-    const Status there = s3_->ready();
-    if (!there) return report("uploads", Result<std::size_t>(there.error()));
-    const TimePoint now = s3_->client().now();
-    const auto is_promised = [this](const Uuid& ticket, std::string_view upload_id) -> Result<bool> {
-      database_.begin_request();
-      TRY_ASSIGN(const auto found, tickets_.find(ticket));
-      return found && found->upload_id == upload_id;
-    };
-    const auto aborted =
-        abort_leftovers(s3_->client(), {key_prefix_, now - upload_age_, now - direct_age_, is_promised});
-    return report("uploads", aborted) && all_well;
-  }
-
- private:
-  static bool report(std::string_view what, const Result<std::size_t>& removed) {
-    if (!removed) log(Level::kWarning, "sweep.failed", {{"what", what}, {"detail", removed.error().detail}});
-    if (removed && *removed > 0) log(Level::kInfo, "sweep.done", {{what, *removed}});
-    return removed.has_value();
-  }
-
-  std::vector<std::string> folders_;
-  std::chrono::seconds file_age_;
-  S3Store* s3_;
-  std::string key_prefix_;
-  std::chrono::seconds upload_age_, direct_age_;
-  Database& database_;
-  PgDirectUploads tickets_;
-  std::chrono::steady_clock::time_point next_{};
-};
-
-// Rows of direct uploads that expired.
-class TicketSweeper {
- public:
-  TicketSweeper(DirectUploadRows& rows, std::chrono::seconds grace) : rows_(rows), grace_(grace) {}
-
-  void sweep_when_due() {
-    const auto now = std::chrono::steady_clock::now();
-    if (now < next_) return;
-    next_ = now + kTicketsEvery;
-    const auto removed = rows_.clean_up(grace_);
-    if (removed && *removed > 0) log(Level::kInfo, "direct_uploads.expired", {{"tickets", *removed}});
-    if (!removed) log(Level::kWarning, "direct_uploads.sweep_failed", {{"detail", removed.error().detail}});
-  }
-
- private:
-  DirectUploadRows& rows_;
-  std::chrono::seconds grace_;
-  std::chrono::steady_clock::time_point next_{};
-};
-
-// Budgets that are full again.
-class RateSweeper {
- public:
-  explicit RateSweeper(Database& database) : rates_(database) {}
-
-  void sweep_when_due() {
-    const auto now = std::chrono::steady_clock::now();
-    if (now < next_) return;
-    next_ = now + kTicketsEvery;
-    const auto removed = rates_.forget();
-    if (!removed) log(Level::kWarning, "rate_limits.sweep_failed", {{"detail", removed.error().detail}});
-  }
-
- private:
-  PgRateLimits rates_;
-  std::chrono::steady_clock::time_point next_{};
-};
+constexpr std::chrono::minutes kForOthers{1};            // until somebody else might have to keep house
 
 int run_sweep(std::optional<std::chrono::seconds> older_than) {
   const auto config = settings_or_complain();
@@ -151,7 +42,7 @@ int run_sweep(std::optional<std::chrono::seconds> older_than) {
   const auto stores = make_stores(*config, clock);
   if (!stores) return complain(stores.error());
   Database database(database_options(*config, "cloakroom-sweep"));
-  return Sweeper(*config, *stores, database, older_than).sweep() ? kExitDone : kExitTryLater;
+  return Sweeper(*config, *stores, database, older_than).sweep().is_whole ? kExitDone : kExitTryLater;
 }
 
 // Has the runners scan all files again, also with the signatures they know: for changes that have no number.
@@ -170,10 +61,24 @@ int run_rescan() {
   return begun ? kExitDone : complain(begun.error());
 }
 
-int run_jobs(bool once) {
-  const auto config = settings_or_complain();
-  if (!config) return kExitConfig;
-  const UniqueFd stop = stop_signals();
+// Of several processes one also keeps house: who has this lock, which ends with its process.
+class Housekeeper {
+ public:
+  Housekeeper() : lock_(::memfd_create("cloakroom-housekeeper", MFD_CLOEXEC)) {}
+  bool is_me() const {
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    return !lock_ || ::fcntl(lock_.get(), F_SETLK, &whole) == 0;
+  }
+
+ private:
+  UniqueFd lock_;
+};
+
+int work(const Config& settings, bool once, const Housekeeper& housekeeper) {
+  const Config* const config = &settings;
+  const StopSignals stop;
   // Not --once: that is for hands, perhaps root's, and without capabilities root may remove nobody else's files.
   // A folder that is missing would stand for its parent: the cache, only where there is one to be purged.
   const std::vector<std::string> cache(config->s3 ? 1 : 0, config->nginx_cache_path);
@@ -202,8 +107,10 @@ int run_jobs(bool once) {
     mover.emplace(make_mover(*config, *stores, rows, clock));
     handlers.emplace("move_object", move_object_handler(*mover));
   }
-  const JobGroupHandlers together{
-      {"delete_object", delete_objects_handler([&](StoreKind kind) { return stores->all().by_kind(kind); })}};
+  const StoreOfKind store_of = [&](StoreKind kind) { return stores->all().by_kind(kind); };
+  PgTombstones tombstones(database);
+  const JobGroupHandlers together{{"delete_object", delete_objects_handler(store_of)},
+                                  {"purge_tombstone", purge_tombstones_handler(tombstones, store_of)}};
   PgDeletions deletions(database);
   std::optional<CachePurger> purger;
   if (config->s3) purger.emplace(deletions, CachePurgerOptions{config->nginx_cache_path, config->instance});
@@ -216,6 +123,7 @@ int run_jobs(bool once) {
         RescanRules{.max_bytes = config->clamd_max_bytes, .bytes_per_second = config->rescan_bytes_per_second});
   }
   const auto housekeeping = [&] {
+    if (!housekeeper.is_me()) return;
     sweeper.sweep_when_due();
     tickets.sweep_when_due();
     if (rescan) rescan->step();
@@ -223,20 +131,26 @@ int run_jobs(bool once) {
     if (purger) purger->purge();
   };
   std::function<std::chrono::milliseconds()> housekeeping_in;
-  if (rescan) housekeeping_in = [&] { return rescan->until_due(); };
+  if (rescan) {
+    housekeeping_in = [&] {
+      return housekeeper.is_me() ? rescan->until_due()
+                                 : std::chrono::duration_cast<std::chrono::milliseconds>(kForOthers);
+    };
+  }
   Runner runner(queue, handlers,
-                {.longest_retry = {{"move_object", kLongestMoveRetry}, {"make_variants", kLongestPictureRetry}},
+                {.most_failures = config->jobs.most_failures,
+                 .longest_retry = {{"move_object", kLongestMoveRetry}, {"make_variants", kLongestPictureRetry}},
                  .together = together,
                  .housekeeping = housekeeping,
                  .housekeeping_in = housekeeping_in});
   if (!once) {
     log(Level::kInfo, "jobs.ready", {{"pid", ::getpid()}});
-    runner.run(stop.get());
+    runner.run(stop.fd());
     return kExitDone;
   }
   tickets.sweep_when_due();
   while (true) {
-    const auto taken = runner.run_batch(stop.get());
+    const auto taken = runner.run_batch(stop.fd());
     if (!taken) return complain(taken.error());
     if (*taken > 0) continue;
     if (purger) purger->purge();
@@ -244,11 +158,26 @@ int run_jobs(bool once) {
   }
 }
 
+int run_jobs(bool once) {
+  const auto config = settings_or_complain();
+  if (!config) return kExitConfig;
+  const Housekeeper housekeeper;
+  if (once || config->jobs.parallel == 1) return work(*config, once, housekeeper);
+  return run_prefork({.workers = config->jobs.parallel,
+                      .shutdown_timeout = config->shutdown_timeout,
+                      .program = "/proc/self/exe",
+                      .arguments = {},
+                      .child = [&] { return work(*config, false, housekeeper); }},
+                     {});
+}
+
 }  // namespace
 
 void add_jobs(CLI::App& cli, Command& chosen) {
   struct Wishes {
     bool once = false, sweep = false, rescan = false;
+    bool status = false, metrics = false, failed = false, json = false;
+    std::string retry;
     std::optional<std::int64_t> older_than;
   };
   const auto wishes = std::make_shared<Wishes>();
@@ -270,8 +199,24 @@ void add_jobs(CLI::App& cli, Command& chosen) {
                    "and ORPHAN_GRACE)")
       ->needs(sweep)
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{366} * 86400));
+  CLI::Option* status = command->add_flag("--status", wishes->status, "what is in the table, by kind, then exit");
+  CLI::Option* failed =
+      command->add_flag("--failed", wishes->failed, "the jobs that failed too often, and why, then exit")
+          ->excludes(status);
+  command->add_option("--retry", wishes->retry, "have that job of --failed tried again, or all of them, then exit")
+      ->excludes(status)
+      ->excludes(failed)
+      ->type_name("ID|all");
+  command->add_flag("--metrics", wishes->metrics, "the numbers of --status as Prometheus reads them, then exit")
+      ->excludes(status)
+      ->excludes(failed);
+  command->add_flag("--json", wishes->json, "with --status or --failed: as JSON");
   command->callback([wishes, &chosen] {
     chosen = [wishes] {
+      if (wishes->status) return run_job_status(wishes->json);
+      if (wishes->metrics) return run_job_metrics();
+      if (wishes->failed) return run_failed_jobs(wishes->json);
+      if (!wishes->retry.empty()) return run_job_retry(wishes->retry);
       if (wishes->rescan) return run_rescan();
       if (!wishes->sweep) return run_jobs(wishes->once);
       std::optional<std::chrono::seconds> older_than;

@@ -340,6 +340,7 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
   if (!config.link_secret.empty() && config.visibility != "public") {
     app_.links = &links_.emplace(LinkTokenKeys{config.link_secret, config.link_secret_previous});
   }
+  app_.jobs = &job_overview_;
   app_.scanner = scanner_.guarded.get();
   app_.scanner_needed = !config.clamd_fail_open;
   if (imager_.guarded && !config.variants.empty()) {

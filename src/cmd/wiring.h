@@ -10,6 +10,7 @@
 #include "base/scoreboard.h"
 #include "db/attachments.h"
 #include "db/direct_uploads.h"
+#include "db/job_overview.h"
 #include "db/pg.h"
 #include "db/variants.h"
 #include "domain/download.h"
@@ -106,6 +107,7 @@ class Service {
 
   Database database_;
   PgRows rows_;
+  PgJobOverview job_overview_{database_};
   StoreSet stores_;
   Identity identity_;
   ScannerSet scanner_;

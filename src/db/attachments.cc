@@ -43,12 +43,6 @@ const Statement kFindByMessages{"find_by_messages", "SELECT " CLOAKROOM_ATTACHME
                                                     " FROM attachments a WHERE a.message_id = ANY ($1::text[])"
                                                     " ORDER BY a.message_id, a.created_at, a.id"};
 
-const Statement kFindStale{"find_stale",
-                           "SELECT " CLOAKROOM_ATTACHMENT_COLUMNS
-                           " FROM attachments a WHERE a.status = 'uploaded' AND a.created_at < $1::timestamptz"
-                           " AND a.external_url IS NULL"
-                           " ORDER BY a.created_at, a.id LIMIT $2::int8"};
-
 namespace {
 
 // Two statements: no index serves IS NOT DISTINCT FROM.
@@ -95,8 +89,8 @@ constexpr Statement kCommitUpload{"commit_upload", CLOAKROOM_TAKE_TICKETS " " CL
 constexpr Statement kCommitKept{"commit_kept", CLOAKROOM_TAKE_TICKETS
                                 ", made AS (" CLOAKROOM_INSERT_UPLOAD
                                 " RETURNING id, store, key)"
-                                " INSERT INTO jobs (kind, payload) SELECT 'move_object',"
-                                " jsonb_build_object('id', id, 'store', store, 'key', key) FROM made"};
+                                " INSERT INTO jobs (kind, payload, priority) SELECT 'move_object',"
+                                " jsonb_build_object('id', id, 'store', store, 'key', key), -2 FROM made"};
 
 // An UPDATE that waited for another one looks at the row anew, so of two at once the second finds another key.
 constexpr Statement kSwitchObject{

@@ -45,9 +45,6 @@ inline constexpr int kAttachmentColumns = 20;
 extern const Statement kFindById;
 // $1 message ids text[], $2 user id text
 extern const Statement kFindByMessages;
-// $1 older than timestamptz, $2 at most int8. Uploads that nobody claimed, oldest first; for the clean-up. Not
-// what lives elsewhere: it takes no room, and it was no user who sent it.
-extern const Statement kFindStale;
 
 // The one row of CLOAKROOM_ONE_BY_ID, and behind its columns whether the caller is a member; none for the stand-in.
 Result<std::optional<ReadableAttachment>> read_one_by_id(const ResultSet& set);

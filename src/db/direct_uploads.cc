@@ -87,6 +87,10 @@ constexpr Statement kCleanUp{
     " WHERE upload_id IS NOT NULL AND attachment_id IS NULL)"
     " SELECT count(*) FROM gone"};
 
+constexpr Statement kCountExpired{
+    "count_expired_direct_uploads",
+    "SELECT count(*) FROM direct_uploads WHERE expires_at < now() - $1::int8 * interval '1 second'"};
+
 constexpr Statement kWakeJobs{"wake_jobs", "SELECT pg_notify('cloakroom_jobs', '')"};
 
 std::string_view bytes_of(const Sha256Digest& digest) {
@@ -195,6 +199,13 @@ Result<std::uint64_t> PgDirectUploads::clean_up(std::chrono::seconds grace) {
   Params params;
   params.int8(grace.count());
   TRY_ASSIGN(const auto set, database_.run(kCleanUp, params));
+  return static_cast<std::uint64_t>(set.integer(0, 0));
+}
+
+Result<std::uint64_t> PgDirectUploads::count_expired(std::chrono::seconds grace) {
+  Params params;
+  params.int8(grace.count());
+  TRY_ASSIGN(const auto set, database_.run(kCountExpired, params));
   return static_cast<std::uint64_t>(set.integer(0, 0));
 }
 

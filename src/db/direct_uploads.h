@@ -21,6 +21,7 @@ class PgDirectUploads final : public DirectUploadRows {
   Status commit(const DirectUpload& upload, const Attachment& attachment, const DeletionTicket& ticket) override;
   Status refuse(const DirectUpload& upload) override;
   Result<std::uint64_t> clean_up(std::chrono::seconds grace) override;
+  Result<std::uint64_t> count_expired(std::chrono::seconds grace);  // that clean_up() would remove
 
  private:
   Database& database_;

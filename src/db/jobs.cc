@@ -15,9 +15,12 @@ constexpr Statement kClaim{"claim_jobs",
                            " OR starts_with(payload->>'key', $4::text))"
                            " ORDER BY priority DESC, run_at, id LIMIT $1::int8 FOR UPDATE SKIP LOCKED),"
                            " taken AS (UPDATE jobs j SET locked_until = now() + $3::int8 * interval '1 second',"
-                           " locked_by = $2::text, attempts = j.attempts + 1 FROM due WHERE j.id = due.id"
-                           " RETURNING j.id, j.kind, j.payload::text, j.attempts, j.priority, j.run_at)"
-                           " SELECT id, kind, payload, attempts FROM taken ORDER BY priority DESC, run_at, id"};
+                           " locked_by = $2::text, attempts = j.attempts + 1,"
+                           " failures = j.failures + (j.locked_until IS NOT NULL)::int,"
+                           " begun_at = coalesce(j.begun_at, now()) FROM due WHERE j.id = due.id"
+                           " RETURNING j.id, j.kind, j.payload::text, j.attempts, j.failures, j.priority, j.run_at)"
+                           " SELECT id, kind, payload, attempts, failures, priority FROM taken"
+                           " ORDER BY priority DESC, run_at, id"};
 
 // Before a claim: what uploads promised and did not keep becomes work. The table holds uploads under way and a few that
 // died, so it is read whole.
@@ -28,15 +31,26 @@ constexpr Statement kCollectTickets{
     " INSERT INTO jobs (kind, payload)"
     " SELECT 'delete_object', jsonb_build_object('store', store, 'key', key) FROM due"};
 
+constexpr Statement kCountDueTickets{"count_due_tickets",
+                                     "SELECT count(*) FROM deletion_tickets WHERE due_at <= now()"};
+
 constexpr Statement kComplete{"complete_jobs", "DELETE FROM jobs WHERE id = ANY ($1::int8[]) AND locked_by = $2::text"};
 
 constexpr Statement kFail{"fail_job",
                           "UPDATE jobs SET run_at = now() + $3::int8 * interval '1 millisecond', last_error = $4::text,"
-                          " locked_until = NULL, locked_by = NULL WHERE id = $1::int8 AND locked_by = $2::text"};
+                          " failures = failures + $5::int4, locked_until = NULL, locked_by = NULL"
+                          " WHERE id = $1::int8 AND locked_by = $2::text"};
+
+constexpr Statement kGiveUp{
+    "give_up_job",
+    "WITH gone AS (DELETE FROM jobs WHERE id = $1::int8 AND locked_by = $2::text RETURNING *)"
+    " INSERT INTO dead_jobs (id, kind, payload, priority, attempts, failures, last_error, created_at)"
+    " SELECT id, kind, payload, priority, attempts, failures + $4::int4, $3::text, created_at FROM gone"};
 
 // attempts goes back too: it counts how often the work was begun.
 constexpr Statement kRelease{"release_jobs",
-                             "UPDATE jobs SET locked_until = NULL, locked_by = NULL, attempts = attempts - 1"
+                             "UPDATE jobs SET locked_until = NULL, locked_by = NULL, attempts = attempts - 1,"
+                             " begun_at = CASE WHEN attempts > 1 THEN begun_at END"
                              " WHERE id = ANY ($1::int8[]) AND locked_by = $2::text"};
 
 // How long until the next job or ticket comes due. What is due now and locked is found at the next time-out.
@@ -63,9 +77,19 @@ Status PgJobQueue::listen() {
   return Ok{};
 }
 
+Result<std::uint64_t> PgJobQueue::collect_tickets() {
+  TRY_ASSIGN(const auto set, database_.run(kCollectTickets, Params{}));
+  return set.affected();
+}
+
+Result<std::uint64_t> PgJobQueue::count_due_tickets() {
+  TRY_ASSIGN(const auto set, database_.run(kCountDueTickets, Params{}));
+  return static_cast<std::uint64_t>(set.integer(0, 0));
+}
+
 Result<std::vector<Job>> PgJobQueue::claim(std::size_t most) {
   TRY(listen());
-  TRY(database_.run(kCollectTickets, Params{}));
+  TRY(collect_tickets());
   Params params;
   params.int8(static_cast<std::int64_t>(most)).text(runner_);
   params.int8(std::chrono::duration_cast<std::chrono::seconds>(kJobLease).count());
@@ -77,7 +101,9 @@ Result<std::vector<Job>> PgJobQueue::claim(std::size_t most) {
     jobs.push_back(Job{.id = set.integer(row, 0),
                        .kind = std::string(set.text(row, 1)),
                        .payload = std::string(set.text(row, 2)),
-                       .attempts = static_cast<int>(set.integer(row, 3))});
+                       .attempts = static_cast<int>(set.integer(row, 3)),
+                       .failures = static_cast<int>(set.integer(row, 4)),
+                       .priority = static_cast<int>(set.integer(row, 5))});
   }
   return jobs;
 }
@@ -90,10 +116,17 @@ Status PgJobQueue::complete(std::span<const std::int64_t> ids) {
   return Ok{};
 }
 
-Status PgJobQueue::fail(std::int64_t id, std::chrono::milliseconds again_in, std::string_view error) {
+Status PgJobQueue::fail(std::int64_t id, std::chrono::milliseconds again_in, std::string_view error, int failure) {
   Params params;
-  params.int8(id).text(runner_).int8(again_in.count()).text(error);
+  params.int8(id).text(runner_).int8(again_in.count()).text(error).int4(failure);
   TRY(database_.run(kFail, params));
+  return Ok{};
+}
+
+Status PgJobQueue::give_up(std::int64_t id, std::string_view error, int failure) {
+  Params params;
+  params.int8(id).text(runner_).text(error).int4(failure);
+  TRY(database_.run(kGiveUp, params));
   return Ok{};
 }
 

@@ -94,6 +94,12 @@ Status Runner::note(const Job& job, const Status& outcome, milliseconds took) {
         {{"kind", job.kind}, {"id", job.id}, {"attempts", job.attempts}, {"ms", took.count()}});
     return Ok{};
   }
+  const int failure = outcome.error().retryable ? 0 : 1;
+  if (failure > 0 && job.failures + failure >= options_.most_failures) {
+    log(Level::kError, "job.dead",
+        {{"kind", job.kind}, {"id", job.id}, {"attempts", job.attempts}, {"detail", outcome.error().detail}});
+    return queue_.give_up(job.id, plain(outcome.error().detail), failure);
+  }
   auto again_in = retry_delay(job.attempts, options_.chance());
   if (const auto longest = options_.longest_retry.find(job.kind); longest != options_.longest_retry.end()) {
     again_in = std::min(again_in, longest->second);
@@ -105,7 +111,18 @@ Status Runner::note(const Job& job, const Status& outcome, milliseconds took) {
        {"ms", took.count()},
        {"again_in_ms", again_in.count()},
        {"detail", outcome.error().detail}});
-  return queue_.fail(job.id, again_in, plain(outcome.error().detail));
+  return queue_.fail(job.id, again_in, plain(outcome.error().detail), failure);
+}
+
+Status Runner::give_up_killers(std::vector<Job>& jobs) {
+  const auto is_killer = [&](const Job& job) { return job.failures >= options_.most_failures; };
+  for (const Job& job : jobs) {
+    if (!is_killer(job)) continue;
+    log(Level::kError, "job.dead", {{"kind", job.kind}, {"id", job.id}, {"attempts", job.attempts}});
+    TRY(queue_.give_up(job.id, "the runners that had it died, or held it for too long", 0));
+  }
+  std::erase_if(jobs, is_killer);
+  return Ok{};
 }
 
 Status Runner::settle() {
@@ -118,8 +135,12 @@ Result<std::size_t> Runner::run_batch(int stop_fd) {
   TRY(settle());  // what the last batch could not report
   const auto lease_begin = Clock::now();
   TRY_ASSIGN(auto jobs, queue_.claim(options_.batch_jobs));
+  const std::size_t taken = jobs.size();
+  TRY(give_up_killers(jobs));
   for (std::size_t i = 0; i < jobs.size();) {
-    if (is_stopped(stop_fd, milliseconds(0)) || Clock::now() - lease_begin > kJobLease / 2) {
+    const auto spent = Clock::now() - lease_begin;
+    const bool waits_for_urgent = i > 0 && jobs[i].priority < 0 && spent > options_.patience;
+    if (is_stopped(stop_fd, milliseconds(0)) || waits_for_urgent || spent > kJobLease / 2) {
       TRY(settle());
       TRY(queue_.release(ids_from(jobs, i)));
       return i;
@@ -129,7 +150,7 @@ Result<std::size_t> Runner::run_batch(int stop_fd) {
     i += std::max<std::size_t>(together, 1);
   }
   TRY(settle());
-  return jobs.size();
+  return taken;
 }
 
 void Runner::run(int stop_fd) {

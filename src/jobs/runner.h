@@ -3,11 +3,15 @@
 // Stop     when `stop_fd` becomes readable: the job in hand (or those run together) is finished, the others of the
 //          batch go back untouched.
 // Retry    a failed job comes again after 5 s, 10 s, 20 s … 40 min (or less, see longest_retry), plus up to half of
-//          that by chance, without end: the
-//          bytes of a deleted file must not stay for ever because a store was away for long.
+//          that by chance. While somebody else is away (Error::retryable) that has no end: the bytes of a deleted file
+//          must not stay because a store was away for long. Failures of its own, most_failures of them, make it a dead
+//          letter; so do the deaths of as many runners that had it.
+// Urgent   work of low priority (below 0) is given back after `patience`, so that what came meanwhile and is more
+//          urgent comes next.
 // Lease    a batch that takes longer than half of kJobLease gives the rest back, so that no job has two runners.
 // Away     when the queue is away the runner tries again after 0.1 s … 5 s; what it finished meanwhile it reports then.
-// Log      job.done and job.failed with kind, id and attempts, never a payload; jobs.queue_lost, jobs.queue_back.
+// Log      job.done, job.failed and job.dead with kind, id and attempts, never a payload; jobs.queue_lost,
+//          jobs.queue_back.
 #pragma once
 
 #include <chrono>
@@ -32,6 +36,8 @@ using JobGroupHandlers = std::map<std::string, JobGroupHandler, std::less<>>;
 struct RunnerOptions {
   std::size_t batch_jobs = 32;
   std::chrono::milliseconds idle{30000};  // longest sleep without a look at the queue
+  std::chrono::milliseconds patience{1000};
+  int most_failures = 20;
   std::map<std::string, std::chrono::milliseconds, std::less<>> longest_retry = {};  // by kind, where shorter
   std::function<double()> chance = {};      // 0 <= x < 1; empty: a generator of its own
   JobGroupHandlers together = {};           // asked before the handler of the kind
@@ -56,6 +62,8 @@ class Runner {
   // The jobs from `first` on that are of the same kind, if that kind is handled so; how many were run.
   Result<std::size_t> run_together(std::vector<Job>& jobs, std::size_t first);
   Status note(const Job& job, const Status& outcome, std::chrono::milliseconds took);
+  // Takes those out that have failed too often without saying why: whoever had them died.
+  Status give_up_killers(std::vector<Job>& jobs);
   Status settle();
 
   JobQueue& queue_;

@@ -11,6 +11,7 @@
 #include "domain/access.h"
 #include "domain/direct_upload.h"
 #include "domain/download.h"
+#include "domain/jobs.h"
 #include "domain/upload.h"
 #include "domain/variants.h"
 #include "http/body.h"
@@ -53,6 +54,7 @@ struct App {
   Scanner* scanner = nullptr;               // null: nothing is scanned
   bool scanner_needed = true;               // without it no upload is taken
   Variants* variants = nullptr;             // null: there are no pictures
+  JobOverview* jobs = nullptr;              // null: nobody is asked about the queue
 };
 
 struct Context {
@@ -130,5 +132,6 @@ Result<Response> put_members(App&, const Context&);
 Result<Response> get_limits(App&, const Context&);   // limits.cc
 Result<Response> get_healthz(App&, const Context&);  // ops.cc
 Result<Response> get_readyz(App&, const Context&);
+Result<Response> get_metrics(App&, const Context&);
 
 }  // namespace cloakroom

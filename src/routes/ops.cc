@@ -1,6 +1,7 @@
 // ops.cc — for load balancers and sysadmins: alive, and able to work.
 #include "base/json.h"
 #include "base/log.h"
+#include "domain/job_metrics.h"
 #include "routes/app.h"
 
 namespace cloakroom {
@@ -30,6 +31,15 @@ Result<Response> get_readyz(App& app, const Context& context) {
   json_object_set_new(body.get(), "store", json_string(kept_aside ? "fallback" : noted));
   if (app.scanner != nullptr) json_object_set_new(body.get(), "scanner", json_string(note("scanner", scanner)));
   return json_response(ready ? 200 : 503, dump_json(body));
+}
+
+Result<Response> get_metrics(App& app, const Context&) {
+  Response response;
+  response.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8").add("Cache-Control", "no-store");
+  if (app.jobs == nullptr) return response;
+  TRY_ASSIGN(const auto kinds, app.jobs->by_kind());
+  response.body = job_metrics(kinds);
+  return response;
 }
 
 }  // namespace cloakroom

@@ -48,6 +48,7 @@ class LocalStore final : public BlobStore {
 
 // Removes files with temporary names that nobody has touched for `age`: left by a process that was killed. Returns how
 // many. Errors   kNotFound no such folder.
-Result<std::size_t> sweep_old_files(const std::string& folder, std::chrono::seconds age);
+// In a rehearsal it only counts.
+Result<std::size_t> sweep_old_files(const std::string& folder, std::chrono::seconds age, bool is_rehearsal = false);
 
 }  // namespace cloakroom

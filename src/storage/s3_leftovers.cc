@@ -28,8 +28,10 @@ Result<std::size_t> abort_leftovers(S3Client& client, const LeftoverRule& rule) 
     for (const S3Upload& upload : page.uploads) {
       Result<bool> left_over = is_left_over(upload, rule);
       if (left_over && !*left_over) continue;
-      const Status aborted =
-          left_over ? abort_multipart(client, {upload.key, upload.id}) : Status(std::move(left_over).error());
+      const auto drop = [&] {
+        return rule.is_rehearsal ? Status(Ok{}) : abort_multipart(client, {upload.key, upload.id});
+      };
+      const Status aborted = left_over ? drop() : Status(std::move(left_over).error());
       if (aborted) {
         ++dropped;
       } else if (!failure) {

@@ -25,6 +25,7 @@ struct LeftoverRule {
   TimePoint quarantined_before;
   // Whether the ticket is there and names this upload; an Error keeps the upload.
   std::function<Result<bool>(const Uuid& ticket, std::string_view upload_id)> is_promised;
+  bool is_rehearsal = false;  // they are only counted
 };
 
 // How many were dropped.

@@ -47,7 +47,8 @@ inline std::string value(Database& database, const std::string& sql) {
 
 inline void clear(Database& database) {
   CHECK_OK(
-      database.run_script("TRUNCATE attachments, variants, dialog_members, dialogs; TRUNCATE jobs, deletion_tickets"));
+      database.run_script("TRUNCATE attachments, variants, dialog_members, dialogs; TRUNCATE jobs, dead_jobs, "
+                          "deletion_tickets, tombstones CASCADE"));
 }
 
 // The database as most tests begin with it: empty tables, and the rows' port.

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "database.h"
+#include "db/job_overview.h"
 #include "db/jobs.h"
 #include "jobs/delete_object.h"
 #include "jobs/runner.h"
@@ -106,7 +107,8 @@ void a_claimed_job_is_nobody_elses_until_its_lease_is_over() {
   CHECK(inherited.size() == 2 && inherited[0].attempts == 2);
   // Too late: whoever lost the lease no longer decides.
   CHECK_OK(w.queue.complete(std::vector<std::int64_t>{mine[0].id}));
-  CHECK_OK(w.queue.fail(mine[1].id, milliseconds(0), "late"));
+  CHECK_OK(w.queue.fail(mine[1].id, milliseconds(0), "late", 1));
+  CHECK_OK(w.queue.give_up(mine[1].id, "late", 1));
   CHECK_EQ(w.count("locked_by = 'runner-2' AND last_error IS NULL"), "3");
 }
 
@@ -279,6 +281,83 @@ void what_was_done_while_the_queue_was_away_is_reported_when_it_is_back() {
   CHECK_EQ(handled, 3);
 }
 
+// The first job of the queue, claimed `times` times and each time left to die with its runner.
+void crash_with(World& w, int times) {
+  for (int i = 0; i < times; ++i) {
+    CHECK_EQ(CHECK_OK(w.queue.claim(1)).size(), 1u);
+    CHECK_OK(w.database.run_script("UPDATE jobs SET locked_until = now() - interval '1 s'"));
+  }
+}
+
+void a_lease_that_ran_out_is_a_failure_and_enough_of_them_make_a_dead_letter() {
+  World w;
+  w.add(1);
+  crash_with(w, 3);
+  Runner runner(w.queue, {{"test", succeed}}, {.most_failures = 3});
+  CHECK_EQ(CHECK_OK(runner.run_batch(w.stop.fd())), 1u);
+  CHECK_EQ(w.count(), "0");
+  CHECK_EQ(value(w.database, "SELECT last_error || '/' || failures || '/' || attempts FROM dead_jobs"),
+           "the runners that had it died, or held it for too long/3/4");
+}
+
+void an_outage_is_no_failure_of_the_job() {
+  World w;
+  w.add(1);
+  for (const bool is_outage : {true, true, false}) {
+    CHECK_OK(w.database.run_script("UPDATE jobs SET run_at = now()"));
+    Runner runner(w.queue,
+                  {{"test",
+                    [&](const Job&) -> Status {
+                      return Error{Errc::kStore, "no", {}, is_outage};
+                    }}},
+                  {.most_failures = 2});
+    CHECK_EQ(CHECK_OK(runner.run_batch(w.stop.fd())), 1u);
+  }
+  CHECK_EQ(w.count("attempts = 3 AND failures = 1"), "1");
+}
+
+void dead_letters_are_listed_with_their_reason_and_tried_again_when_somebody_says_so() {
+  World w;
+  w.add(3);
+  Runner failing(w.queue,
+                 {{"test",
+                   [](const Job& job) {
+                     return Status(Error{Errc::kInternal, "bad " + job.payload});
+                   }}},
+                 {.most_failures = 1});
+  CHECK_EQ(CHECK_OK(failing.run_batch(w.stop.fd())), 3u);
+  CHECK_EQ(w.count(), "0");
+  CHECK(CHECK_OK(w.queue.claim(10)).empty());
+  PgJobOverview overview(w.database);
+  const auto dead = CHECK_OK(overview.dead(2));
+  CHECK_EQ(dead.size(), 2u);
+  CHECK(dead[0].kind == "test" && dead[0].error == "bad 3" && dead[0].attempts == 1 && dead[0].failures == 1);
+  CHECK_EQ(CHECK_OK(overview.retry(dead[0].id)), 1u);
+  CHECK_EQ(CHECK_OK(overview.retry(dead[0].id)), 0u);
+  const auto again = CHECK_OK(w.queue.claim(10));
+  CHECK(again.size() == 1 && again[0].id == dead[0].id && again[0].payload == "3");
+  CHECK(again[0].attempts == 1 && again[0].failures == 0);
+  CHECK_EQ(CHECK_OK(overview.retry(std::nullopt)), 2u);
+  CHECK(CHECK_OK(overview.dead(10)).empty());
+}
+
+void the_overview_counts_each_kind() {
+  World w;
+  CHECK_OK(w.database.run_script(
+      "INSERT INTO jobs (kind, run_at, last_error, attempts, begun_at) VALUES ('b', now(), NULL, 0, NULL),"
+      " ('a', now() - interval '90 s', NULL, 0, NULL), ('a', now() + interval '1 h', 'x', 3, now() - interval '300 s'),"
+      " ('later', now() + interval '7 d', NULL, 0, NULL);"
+      " INSERT INTO dead_jobs VALUES (1000000, 'gone', '{}', 0, 1, 1, 'x', now())"));
+  CHECK_EQ(CHECK_OK(w.queue.claim(1)).size(), 1u);
+  const auto kinds = CHECK_OK(PgJobOverview(w.database).by_kind());
+  CHECK_EQ(kinds.size(), 4u);
+  CHECK(kinds[0].kind == "a" && kinds[0].due == 0 && kinds[0].running == 1 && kinds[0].later == 1);
+  CHECK(kinds[0].failing == 1 && kinds[0].oldest >= std::chrono::seconds(300));
+  CHECK(kinds[1].kind == "b" && kinds[1].due == 1 && kinds[1].dead == 0);
+  CHECK(kinds[2].kind == "gone" && kinds[2].due == 0 && kinds[2].dead == 1);
+  CHECK(kinds[3].kind == "later" && kinds[3].later == 1 && kinds[3].oldest == std::chrono::seconds(0));
+}
+
 }  // namespace
 
 int main() {
@@ -295,6 +374,10 @@ int main() {
       CASE(a_runner_outlives_its_connection_and_listens_again),
       CASE(a_stop_finishes_the_job_in_hand_and_gives_the_others_back),
       CASE(what_was_done_while_the_queue_was_away_is_reported_when_it_is_back),
+      CASE(a_lease_that_ran_out_is_a_failure_and_enough_of_them_make_a_dead_letter),
+      CASE(an_outage_is_no_failure_of_the_job),
+      CASE(dead_letters_are_listed_with_their_reason_and_tried_again_when_somebody_says_so),
+      CASE(the_overview_counts_each_kind),
   };
   return db::run("jobs", tests);
 }

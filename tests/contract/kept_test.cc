@@ -114,7 +114,7 @@ void jobs_for_a_file_on_a_nodes_disk_are_that_nodes() {
     kinds += job.kind + " ";
     CHECK(job.payload.find(".kept/n10") == std::string::npos && job.payload.find(".kept/n2") == std::string::npos);
   }
-  CHECK_EQ(kinds, "move_object move_object test test ");
+  CHECK_EQ(kinds, "test test move_object move_object ");  // moves come last
   PgJobQueue second(other, "r2", ".kept/n2/");
   CHECK_EQ(CHECK_OK(second.claim(10)).size(), 2u);  // the move and the deletion
   PgJobQueue any(other, "r3");

@@ -213,6 +213,14 @@ void only_old_uploads_under_our_own_keys_are_dropped() {
   CHECK_EQ(w.line(2), "DELETE /files/p/0198c0de-0000-7000-8000-000000000001_a.png?uploadId=old2 HTTP/1.1");
 }
 
+void a_rehearsal_counts_and_drops_none() {
+  Wire w({answer("200 OK", leftovers(""))});
+  LeftoverRule rule = kOld;
+  rule.is_rehearsal = true;
+  CHECK_EQ(CHECK_OK(abort_leftovers(*w.client, rule)), 2U);
+  CHECK_EQ(w.server.requests().size(), 1U);
+}
+
 void left_overs_of_all_pages_are_dropped() {
   const std::string more =
       "<IsTruncated>true</IsTruncated><NextKeyMarker>p/x</NextKeyMarker><NextUploadIdMarker>m</NextUploadIdMarker>";
@@ -289,6 +297,7 @@ int main() {
       CASE(a_list_that_cannot_be_read_is_a_passing_error),
       CASE(a_list_without_an_end_is_cut_off),
       CASE(only_old_uploads_under_our_own_keys_are_dropped),
+      CASE(a_rehearsal_counts_and_drops_none),
       CASE(left_overs_of_all_pages_are_dropped),
       CASE(one_left_over_that_stays_does_not_save_the_others),
       CASE(in_quarantine_only_old_uploads_that_no_ticket_knows_are_dropped),

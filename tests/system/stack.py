@@ -275,9 +275,11 @@ class Stack:
         return self.sql("SELECT key FROM attachments WHERE id = %s", attachment["id"])[0][0]
 
     def planned(self):
-        """Keys that a job or a ticket will delete."""
+        """Keys that a job, a dead letter, a ticket or a tombstone stands for."""
         return {key for (key,) in self.sql("SELECT payload->>'key' FROM jobs WHERE kind = 'delete_object'"
-                                           " UNION SELECT key FROM deletion_tickets")}
+                                           " UNION SELECT payload->>'key' FROM dead_jobs WHERE kind = 'delete_object'"
+                                           " UNION SELECT key FROM deletion_tickets"
+                                           " UNION SELECT key FROM tombstone_objects")}
 
     def objects(self):
         """key -> bytes length of what lies in the store."""

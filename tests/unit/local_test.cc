@@ -165,6 +165,7 @@ static void the_sweep_removes_old_files_and_nothing_else() {
   folder.write("sub/kept", "x");
   CHECK(::symlink("sub/kept", (folder / "symlink").c_str()) == 0);
   CHECK_EQ(CHECK_OK(sweep_old_files(folder.path(), std::chrono::seconds(3600))), 0u);
+  CHECK_EQ(CHECK_OK(sweep_old_files(folder.path(), std::chrono::seconds(-1), true)), 2u);  // only counted
   CHECK_EQ(CHECK_OK(sweep_old_files(folder.path(), std::chrono::seconds(-1))), 2u);
   const std::set<std::string> wanted{"a file of somebody", "sub", "sub/kept", "symlink"};
   CHECK(folder.list() == wanted);

@@ -18,7 +18,8 @@ using std::chrono::seconds;
 // Gives out what it was given; can be told to be away for the next calls.
 struct FakeQueue : JobQueue {
   std::deque<Job> due;
-  std::vector<std::int64_t> completed, released;
+  std::vector<std::int64_t> completed, released, dead;
+  int counted = 0;
   std::vector<std::pair<std::int64_t, milliseconds>> failed;
   std::string last_error;
   int away_calls = 0, waits = 0;
@@ -42,9 +43,16 @@ struct FakeQueue : JobQueue {
     completed.insert(completed.end(), ids.begin(), ids.end());
     return Ok{};
   }
-  Status fail(std::int64_t id, milliseconds again_in, std::string_view error) override {
+  Status fail(std::int64_t id, milliseconds again_in, std::string_view error, int failure) override {
     TRY(come());
     failed.emplace_back(id, again_in);
+    last_error = error;
+    counted += failure;
+    return Ok{};
+  }
+  Status give_up(std::int64_t id, std::string_view error, int /*failure*/) override {
+    TRY(come());
+    dead.push_back(id);
     last_error = error;
     return Ok{};
   }
@@ -161,6 +169,52 @@ void errors_are_kept_short_and_printable() {
   CHECK(queue.last_error.size() <= 500);
 }
 
+void a_job_dies_of_its_own_failures_and_never_of_an_outage() {
+  FakeQueue queue;
+  queue.due = {job(1), job(2), job(3)};
+  queue.due[0].failures = 3;
+  queue.due[1].failures = 2;
+  queue.due[2].failures = 3;
+  Runner runner(queue,
+                {{"test",
+                  [](const Job& j) -> Status {
+                    if (j.id == 3) return Error{Errc::kStoreAway, "away", {}, true};
+                    return Error{Errc::kInternal, "the payload is malformed"};
+                  }}},
+                {.most_failures = 4});
+  NeverStops stop;
+  CHECK_EQ(CHECK_OK(runner.run_batch(stop.fd())), 3u);
+  CHECK((queue.dead == std::vector<std::int64_t>{1}));
+  CHECK_EQ(queue.failed.size(), 2u);
+  CHECK_EQ(queue.counted, 1);  // of the second one alone
+}
+
+void a_job_that_its_runners_died_of_is_not_begun_again() {
+  FakeQueue queue;
+  queue.due = {job(1), job(2)};
+  queue.due[0].failures = 20;
+  std::string run;
+  Runner runner(queue, {{"test", [&](const Job& j) { return run += std::to_string(j.id), Status(Ok{}); }}});
+  NeverStops stop;
+  CHECK_EQ(CHECK_OK(runner.run_batch(stop.fd())), 2u);
+  CHECK_EQ(run, "2");
+  CHECK((queue.dead == std::vector<std::int64_t>{1}));
+  CHECK((queue.completed == std::vector<std::int64_t>{2}));
+  CHECK(queue.last_error.find("died") != std::string::npos);
+}
+
+void long_work_gives_the_rest_of_its_batch_back_for_what_is_more_urgent() {
+  for (const int priority : {-2, 0}) {
+    FakeQueue queue;
+    queue.due = {job(1), job(2), job(3)};
+    for (Job& one : queue.due) one.priority = priority;
+    Runner runner(queue, {{"test", [](const Job&) { return Status(Ok{}); }}}, {.patience = milliseconds(-1)});
+    NeverStops stop;
+    CHECK_EQ(CHECK_OK(runner.run_batch(stop.fd())), priority < 0 ? 1u : 3u);
+    CHECK_EQ(queue.released.size(), priority < 0 ? 2u : 0u);
+  }
+}
+
 struct FakeStore : BlobStore {
   std::vector<std::string> removed;
   std::string failing;
@@ -267,6 +321,9 @@ int main() {
       CASE(a_stop_within_a_batch_releases_the_rest),
       CASE(a_sleep_ends_when_housekeeping_is_due),
       CASE(errors_are_kept_short_and_printable),
+      CASE(a_job_dies_of_its_own_failures_and_never_of_an_outage),
+      CASE(a_job_that_its_runners_died_of_is_not_begun_again),
+      CASE(long_work_gives_the_rest_of_its_batch_back_for_what_is_more_urgent),
       CASE(jobs_of_a_kind_run_together_and_have_outcomes_of_their_own),
       CASE(a_stop_before_a_group_releases_it),
       CASE(the_objects_named_are_removed_from_the_stores_named_in_one_call_each),
