@@ -172,7 +172,7 @@ void every_table_that_holds_keys_is_known_to_the_audit() {
                  " FROM information_schema.columns WHERE table_schema = current_schema()"
                  " AND column_name IN ('key', 'payload')"),
            // cache_purges: of objects that are gone; rate_limits: of users and addresses
-           "attachments cache_purges deletion_tickets direct_uploads jobs rate_limits variants");
+           "attachments cache_purges dead_jobs deletion_tickets direct_uploads jobs rate_limits tombstone_objects variants");
 }
 
 }  // namespace

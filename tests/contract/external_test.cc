@@ -2,7 +2,9 @@
 #include "domain/external.h"
 
 #include "database.h"
+#include "db/cleanup.h"
 #include "db/rescans.h"
+#include "db/tombstones.h"
 #include "db/usage.h"
 #include "db/variants.h"
 
@@ -135,10 +137,34 @@ void walks_over_bytes_pass_it_by() {
   w.check_alone(w.rescans.next({}, 10), here.id);
   w.check_alone(w.variants.next({}, 10), here.id);
   CHECK_EQ(CHECK_OK(w.variants.count_from({})), 1u);
-  Params params;
-  params.time(system_now() + seconds(60)).int8(10);
-  const auto stale = CHECK_OK(w.database.run(kFindStale, params));
-  w.check_alone(read_attachments(stale), here.id);
+  CHECK_OK(w.database.run_script("UPDATE attachments SET created_at = now() - interval '3 hours'"));
+  const auto stale = CHECK_OK(PgCleanup(w.database, "").stale(std::chrono::hours(1), std::nullopt, 10));
+  CHECK_EQ(stale.files.size(), 1u);
+  CHECK(stale.files[0].id == here.id);
+}
+
+void it_can_be_had_back_like_any_other() {
+  World w;
+  const Attachment a = w.elsewhere("m1", "d1");
+  PgCleanup cleanup(w.database, "");
+  PgTombstones tombstones(w.database);
+  const auto page = CHECK_OK(cleanup.next({}, 10));
+  CHECK_EQ(page.files.size(), 1u);
+  CHECK_EQ(page.files[0].size_bytes, 0u);
+  const std::vector<CleanupCandidate> candidates{{page.files[0], "too old"}};
+  CHECK_EQ(CHECK_OK(cleanup.bury(candidates, page.now, std::chrono::hours(24))).size(), 1u);
+  CHECK_EQ(w.count("attachments"), "0");
+  CHECK_EQ(w.count("tombstone_objects"), "0");
+  CHECK(CHECK_OK(tombstones.objects_of(a.id)).empty());
+  CHECK(CHECK_OK(tombstones.restore(a.id)) == Restored::kDone);
+  check_same(CHECK_OK(w.rows.find_by_messages(std::vector<std::string>{"m1"}, "u1")).at(0).attachment, a);
+
+  // and it goes in the end, without an object to be removed
+  CHECK_EQ(CHECK_OK(cleanup.bury(candidates, page.now, std::chrono::hours(24))).size(), 1u);
+  CHECK(CHECK_OK(tombstones.begin_purge(std::vector<Uuid>{a.id})).empty());
+  CHECK_OK(tombstones.forget(std::vector<Uuid>{a.id}));
+  CHECK_EQ(w.count("tombstones"), "0");
+  CHECK_EQ(value(w.database, "SELECT count(*) FROM jobs WHERE kind = 'delete_object'"), "0");
 }
 
 void it_takes_no_room_in_any_quota() {
@@ -185,6 +211,7 @@ int main() {
       CASE(its_deletion_by_whatever_way_queues_no_object),
       CASE(quarantine_purges_nothing),
       CASE(walks_over_bytes_pass_it_by),
+      CASE(it_can_be_had_back_like_any_other),
       CASE(it_takes_no_room_in_any_quota),
   };
   return db::run("external", tests);
