@@ -126,6 +126,15 @@ static void what_never_has_a_picture_is_not_asked_about() {
   CHECK_ERR(probe("/nonexistent", "x", "image/png"), Errc::kImagerAway);
 }
 
+static void a_film_may_be_larger_than_a_picture() {
+  const UniqueFd fd = file_of("x");
+  ImageClient client({"/nonexistent", milliseconds(5000)});
+  const FileRange large{fd.get(), 0, (256ULL << 20) + 1};
+  CHECK_ERR(client.probe(large, "image/png"), Errc::kUndecodable);
+  CHECK_ERR(client.probe(large, "video/mp4"), Errc::kImagerAway);
+  CHECK_ERR(client.probe(large, "audio/mpeg"), Errc::kImagerAway);
+}
+
 static void silence_is_away_after_the_timeout() {
   ScriptedImager imager([](Question&) { ::usleep(300'000); });
   const auto begin = std::chrono::steady_clock::now();
@@ -206,6 +215,7 @@ int main() {
       CASE(the_real_program_looks_and_renders_and_ends_when_told),
       CASE(a_range_within_a_file_is_what_is_looked_at),
       CASE(what_never_has_a_picture_is_not_asked_about),
+      CASE(a_film_may_be_larger_than_a_picture),
       CASE(silence_is_away_after_the_timeout),
       CASE(a_helper_that_dies_over_a_picture_is_not_asked_again_one_that_never_read_is),
       CASE(an_answer_that_is_too_long_or_nonsense_is_not_believed),
