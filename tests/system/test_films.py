@@ -121,6 +121,8 @@ def test_a_large_film_shows_a_whole_picture_near_the_moment(imager, studio):
                       height=1440, sound=False)
     assert imager.probe(data, "video/mp4").size == (2560, 1440)
     assert difference(imager.render(data, "video/mp4", "jpeg", width=64).picture(), quadrants(64, 36)) < TOLERANCE
+    dark_first = films.two_scenes(studio / "large-dark.mp4", (0, 0, 0), GREEN, cut=0.4, seconds=3, size="2560x1440")
+    assert near(colour(imager.render(dark_first, "video/mp4", width=64)), GREEN)
 
 
 def test_of_a_very_large_file_its_beginning_and_its_end_are_enough(imager, studio):
