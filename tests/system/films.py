@@ -6,7 +6,7 @@ from pictures import BLUE, GREEN, RED, YELLOW
 
 
 def ffmpeg(*words):
-    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", *map(str, words)], check=True, timeout=120)
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", *map(str, words)], check=True, timeout=300)
 
 
 def hex_of(colour):
