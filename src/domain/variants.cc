@@ -26,6 +26,9 @@ class Locked {
   const VariantId& id_;
 };
 
+// An original of a type that the Imager does not know (films, where there is no ffmpeg) is not fetched again so soon.
+constexpr std::chrono::seconds kUnsupportedFor{60};
+
 Error not_yet(const char* why) {
   return Error{Errc::kNotYet, why, {}, true};
 }
@@ -129,6 +132,12 @@ Result<Variants::Source> Variants::open(const Attachment& original) {
   return source;
 }
 
+bool Variants::is_fetched_in_vain(const Attachment& original) const {
+  const auto said = unsupported_.find(original.mime_type);
+  return original.store != StoreKind::kLocal && said != unsupported_.end() &&
+         p_.clock.now() - said->second < kUnsupportedFor;
+}
+
 Error Variants::give_up(const Attachment& original, Error why) {
   if (why.code == Errc::kUnsupportedType) return cloaked();
   if (why.code != Errc::kUndecodable) return why;
@@ -153,12 +162,16 @@ Status Variants::learn(Attachment& original, const FileRange& bytes) {
 
 Result<Variant> Variants::make_locked(const Attachment& original, const VariantSize& size, const VariantId& id) {
   const auto begun = std::chrono::steady_clock::now();
+  if (is_fetched_in_vain(original)) return cloaked();
   Attachment known = original;
   const auto source = open(original);
   if (!source) return give_up(original, source.error());
   if (known.picture == Picture::kUnknown) TRY(learn(known, source->bytes));
   const Rendering wanted{size.max_width, size.max_height, image_format(id.format, known.picture)};
   const auto rendered = p_.imager.render(source->bytes, original.mime_type, wanted);
+  if (!rendered && rendered.error().code == Errc::kUnsupportedType) {
+    unsupported_.insert_or_assign(original.mime_type, p_.clock.now());
+  }
   if (!rendered) return give_up(known, rendered.error());
   TRY_ASSIGN(Variant made, keep(original, id, *rendered));
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);

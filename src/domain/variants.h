@@ -7,13 +7,16 @@
 //          a moment later (cmd/waiting_room.h).
 // Where    in the store where new files go, whatever store has the original; the bytes do not count for quotas.
 // Errors   kNotFound   there is no such picture, and will be none: of this kind, or broken, which is remembered
+//          (of this kind for now: the Imager may learn it, so that is forgotten after a minute, and in no row)
 //          kNotYet     another one is at it, or there is too much to do
 //          kImagerAway, kStore, kStoreAway, kDatabase, kDiskFull: try again later
 // Log      variant.made: one line for each picture that was decoded; picture.refused
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "domain/image_ports.h"
@@ -85,9 +88,11 @@ class Variants {
   Status learn(Attachment& original, const FileRange& bytes);
   Error give_up(const Attachment& original, Error why);
   std::vector<VariantFormat> formats_ahead() const;
+  bool is_fetched_in_vain(const Attachment& original) const;
 
   Parts p_;
   VariantRules rules_;
+  std::map<std::string, TimePoint, std::less<>> unsupported_;  // types, and when the Imager said so last
 };
 
 }  // namespace cloakroom

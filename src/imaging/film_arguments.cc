@@ -67,7 +67,8 @@ Arguments poster_arguments(const FilmKind& kind, const Poster& wanted) {
   add(words, {"-max_pixels", std::to_string(wanted.max_pixels)});
   if (wanted.is_near) add(words, {"-skip_frame", "nokey", "-noaccurate_seek"});
   if (wanted.at.count() > 0) add(words, {"-ss", std::to_string(wanted.at.count()) + "ms"});
-  add(words, {"-i", input(), "-map", "0:V:0", "-filter_threads", "1", "-vf", kUpright});
+  // passthrough: a frame before the moment has a negative time, and would be dropped
+  add(words, {"-i", input(), "-map", "0:V:0", "-fps_mode", "passthrough", "-filter_threads", "1", "-vf", kUpright});
   write_one(words, {"-c:v", "mjpeg", "-q:v", "2", "-pix_fmt", "yuvj420p"});
   return words;
 }

@@ -138,6 +138,15 @@ static void what_is_too_large_is_not_asked_about_and_for_ever() {
   CHECK(!made && made.error().code == Errc::kUndecodable && !made.error().retryable);
 }
 
+static void a_film_may_be_larger_than_a_picture() {
+  const UniqueFd fd = file_of("x");
+  ImageClient client({"/nonexistent", milliseconds(5000)});
+  const FileRange large{fd.get(), 0, (256ULL << 20) + 1};
+  CHECK_ERR(client.probe(large, "image/png"), Errc::kUndecodable);
+  CHECK_ERR(client.probe(large, "video/mp4"), Errc::kImagerAway);
+  CHECK_ERR(client.probe(large, "audio/mpeg"), Errc::kImagerAway);
+}
+
 static void silence_is_away_after_the_timeout() {
   ScriptedImager imager([](Question&) { ::usleep(300'000); });
   const auto begin = std::chrono::steady_clock::now();
@@ -219,6 +228,7 @@ int main() {
       CASE(a_range_within_a_file_is_what_is_looked_at),
       CASE(what_never_has_a_picture_is_not_asked_about),
       CASE(what_is_too_large_is_not_asked_about_and_for_ever),
+      CASE(a_film_may_be_larger_than_a_picture),
       CASE(silence_is_away_after_the_timeout),
       CASE(a_helper_that_dies_over_a_picture_is_not_asked_again_one_that_never_read_is),
       CASE(an_answer_that_is_too_long_or_nonsense_is_not_believed),

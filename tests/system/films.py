@@ -6,7 +6,7 @@ from pictures import BLUE, GREEN, RED, YELLOW
 
 
 def ffmpeg(*words):
-    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", *map(str, words)], check=True, timeout=120)
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", *map(str, words)], check=True, timeout=300)
 
 
 def hex_of(colour):
@@ -36,11 +36,11 @@ def turned(path, degrees):
     return bytes(data)
 
 
-def two_scenes(path, first, second, cut, seconds):
-    """One colour until `cut`, then another one."""
-    ffmpeg("-f", "lavfi", "-i", f"color={hex_of(first)}:s=320x240:d={cut}:r=10", "-f", "lavfi", "-i",
-           f"color={hex_of(second)}:s=320x240:d={seconds - cut}:r=10", "-filter_complex", "[0][1]concat",
-           "-c:v", "mpeg4", "-q:v", "2", path)
+def two_scenes(path, first, second, cut, seconds, size="320x240"):
+    """One colour until `cut`, then another one. A key frame every half second."""
+    ffmpeg("-f", "lavfi", "-i", f"color={hex_of(first)}:s={size}:d={cut}:r=10", "-f", "lavfi", "-i",
+           f"color={hex_of(second)}:s={size}:d={seconds - cut}:r=10", "-filter_complex", "[0][1]concat",
+           "-c:v", "mpeg4", "-q:v", "2", "-g", "5", path)
     return path.read_bytes()
 
 

@@ -68,6 +68,7 @@ static void a_poster_is_of_its_moment() {
   const Arguments near = poster_arguments(kKind, {.at = milliseconds(1000), .is_near = true});
   CHECK_EQ(value_of(near, "-skip_frame"), "nokey");
   CHECK(has(near, "-noaccurate_seek"));
+  CHECK_EQ(value_of(near, "-fps_mode"), "passthrough");
 }
 
 static void a_sound_is_drawn_for_its_first_minutes() {

@@ -268,6 +268,17 @@ static void nobody_asks_for_a_picture_of_an_archive() {
   CHECK(w.imager.probed.empty() && !a.wants_variants && a.picture == Picture::kUnknown);
 }
 
+static void a_sound_has_a_length_and_no_sides() {
+  Pictured w;
+  w.sniffer.next_types = {"audio/mpeg", "audio/x-mpegurl"};
+  w.imager.facts = {.duration_ms = 4000, .has_alpha = true};
+  const auto made = CHECK_OK(w.file("a.mp3", "sound").file("a.m3u", "#EXTM3U").take());
+  const Attachment& a = made.front();
+  CHECK(a.duration_ms == 4000U && a.picture == Picture::kAlpha && a.wants_variants);
+  CHECK(!a.width && !a.height && !a.frames && !a.placeholder);
+  CHECK_EQ(w.imager.probed.size(), 1u);
+}
+
 static void a_process_that_ended_over_a_picture_is_no_verdict() {
   Pictured w;
   w.sniffer.next_types = {"image/png"};
@@ -345,6 +356,7 @@ int main() {
       CASE(a_look_at_a_picture_comes_before_the_tickets_and_fills_the_row),
       CASE(files_of_other_kinds_and_empty_ones_are_not_looked_at),
       CASE(nobody_asks_for_a_picture_of_an_archive),
+      CASE(a_sound_has_a_length_and_no_sides),
       CASE(a_process_that_ended_over_a_picture_is_no_verdict),
       CASE(no_answer_of_an_imager_fails_an_upload),
       CASE(after_its_time_the_rest_of_an_upload_is_looked_at_by_the_job),

@@ -187,6 +187,22 @@ static void a_kind_without_pictures_is_a_404_that_nothing_remembers() {
   w.check_nothing_kept();
 }
 
+static void an_original_of_such_a_kind_is_not_fetched_at_each_view() {
+  World w;
+  const Attachment& a = w.add("film", StoreKind::kS3);
+  Variants variants = w.variants();
+  const auto view = [&] { return variants.get(a, *variants.size("thumb"), VariantFormat::kWebp); };
+  const auto fetched = [&] { return std::count(w.journal.begin(), w.journal.end(), "get"); };
+  w.imager.failures.fail(1, Error{Errc::kUnsupportedType, "no ffmpeg"});
+  CHECK_ERR(view(), Errc::kNotFound);
+  w.clock.advance(std::chrono::seconds(59));
+  CHECK_ERR(view(), Errc::kNotFound);
+  CHECK_EQ(fetched(), 1);
+  w.clock.advance(std::chrono::seconds(1));
+  CHECK_OK(view());
+  CHECK_EQ(fetched(), 2);
+}
+
 static void an_imager_that_is_away_is_no_verdict() {
   World w;
   Attachment& a = w.add();
@@ -329,6 +345,7 @@ int main() {
       CASE(one_that_was_made_while_the_lock_was_waited_for_is_taken),
       CASE(a_broken_picture_is_a_404_and_is_not_decoded_again),
       CASE(a_kind_without_pictures_is_a_404_that_nothing_remembers),
+      CASE(an_original_of_such_a_kind_is_not_fetched_at_each_view),
       CASE(an_imager_that_is_away_is_no_verdict),
       CASE(an_original_in_the_store_is_fetched_and_its_variants_lie_there),
       CASE(one_that_is_too_large_to_be_fetched_has_none),
