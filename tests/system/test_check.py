@@ -297,6 +297,19 @@ def test_what_cannot_be_removed_is_told(ready):
     assert "pre/fix/cloakroom-check-" in found["s3.clean_up"]["text"]
 
 
+def test_a_key_without_the_right_to_delete_is_named(ready):
+    """Refused by the store itself."""
+    deny = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": ["s3:DeleteObject"],
+                                                    "Resource": [f"arn:aws:s3:::{ready.bucket}/*"]}]}
+    ready.s3.put_bucket_policy(Bucket=ready.bucket, Policy=json.dumps(deny))
+    try:
+        found = findings(ready, code=1)
+        assert found["s3.delete"]["verdict"] == "failure" and "AccessDenied" in found["s3.delete"]["text"]
+        assert "s3:DeleteObject" in found["s3.delete"]["remedy"] and found["s3.clean_up"]["verdict"] == "failure"
+    finally:
+        ready.s3.delete_bucket_policy(Bucket=ready.bucket)
+
+
 def test_a_check_that_is_told_to_end_cleans_up_first(ready):
     reached = threading.Event()
 
