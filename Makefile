@@ -100,6 +100,10 @@ $(B)/tests/unit/nginx_include_test: $(B)/tests/unit/nginx_include_test.o $(B)/cm
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
+$(B)/tests/unit/check_host_test: $(B)/tests/unit/check_host_test.o $(B)/cmd/check_host.o $(B)/cmd/wiring.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+
 $(B)/tests/unit/wiring_test: $(B)/tests/unit/wiring_test.o $(B)/cmd/wiring.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka

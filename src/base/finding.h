@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace cloakroom {
@@ -17,6 +18,17 @@ struct Finding {
 };
 
 using Findings = std::vector<Finding>;
+
+// Without the check's name, which the table it stands in fills in.
+inline Finding good(std::string text) {
+  return {"", Verdict::kOk, std::move(text)};
+}
+inline Finding warning(std::string text, std::string remedy) {
+  return {"", Verdict::kWarning, std::move(text), std::move(remedy)};
+}
+inline Finding failure(std::string text, std::string remedy) {
+  return {"", Verdict::kFailure, std::move(text), std::move(remedy)};
+}
 
 inline std::string_view word_of(Verdict verdict) {
   if (verdict == Verdict::kOk) return "ok";

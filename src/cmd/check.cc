@@ -4,6 +4,8 @@
 #include <iostream>
 
 #include "base/json.h"
+#include "cmd/check_cdn.h"
+#include "cmd/check_front.h"
 #include "cmd/check_host.h"
 #include "cmd/commands.h"
 #include "cmd/wiring.h"
@@ -15,6 +17,7 @@ namespace {
 
 struct Options {
   std::string sql_folder = share_folder() + "/sql";
+  std::string url;
   bool fix = false;
   bool json = false;
 };
@@ -42,6 +45,13 @@ class HeldSignals {
  private:
   sigset_t before_{};
 };
+
+// Scheme, host and port, nothing else: what is asked is put behind it.
+std::string url_problem(std::string_view url) {
+  const std::size_t scheme = url.starts_with("http://") ? 7 : url.starts_with("https://") ? 8 : 0;
+  const bool is_origin = scheme > 0 && url.size() > scheme && url.find_first_of("/?#@ ", scheme) == url.npos;
+  return is_origin ? "" : "is no address such as http://127.0.0.1:8080 (scheme, host and port, no slash at the end)";
+}
 
 void append(Findings& all, Findings more) {
   for (Finding& one : more) all.push_back(std::move(one));
@@ -73,7 +83,9 @@ Findings check_all(const Config& config, const Options& options) {
                                 .fix = options.fix,
                                 .stopped = HeldSignals::told_to_end};
     append(all, check_s3(s3_options(*config.s3), profile_of(*config.s3), wanted, clock));
+    if (!config.cdn_url.empty() && !HeldSignals::told_to_end()) all.push_back(check_cdn(config, clock));
   }
+  append(all, check_front(config, {.url = options.url, .stopped = HeldSignals::told_to_end}, clock));
   return all;
 }
 
@@ -112,12 +124,16 @@ void print_json(const Findings& findings) {
 
 void add_check(CLI::App& cli, Command& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command =
-      cli.add_subcommand("check", "try database, folders, store and virus scanner, and say what to do about problems");
+  CLI::App* command = cli.add_subcommand(
+      "check", "try database, folders, store, virus scanner and nginx, and say what to do about problems");
   command->add_flag(
       "--fix", options->fix,
       "make the bucket, let CORS_ORIGINS in by a CORS rule, and have unfinished multipart uploads removed "
       "by a lifecycle rule");
+  command
+      ->add_option("--url", options->url,
+                   "address of nginx, such as http://127.0.0.1:8080: also upload, fetch and delete there, as a client")
+      ->check([](const std::string& url) { return url_problem(url); });
   command->add_flag("--json", options->json, "report as JSON");
   command->add_option("--sql", options->sql_folder, "folder of the migrations")->capture_default_str();
   command->callback([options, &chosen] {

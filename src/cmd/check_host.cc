@@ -1,4 +1,4 @@
-// check_host.cc — asks PostgreSQL for its schema, and the file system for its room.
+// check_host.cc — asks PostgreSQL for its schema, and the file system for its room and for a link.
 #include "cmd/check_host.h"
 
 #include <fcntl.h>
@@ -15,6 +15,7 @@ namespace cloakroom {
 namespace {
 
 constexpr std::uint64_t kComfortableUploads = 10;  // room for so many at once, each of the largest size
+constexpr std::uint64_t kComfortablePercent = 5;   // of the disk; file systems slow down when they are nearly full
 
 std::string quoted(const std::string& text) {
   return "'" + text + "'";
@@ -61,15 +62,32 @@ Finding room(const std::string& name, const Folder& folder, std::uint64_t larges
     return {name, Verdict::kWarning, errno_error("find the room of", folder.path, errno).detail,
             "correct " + folder.setting + " or make the folder"};
   }
-  const std::uint64_t free_bytes = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
-  const std::string text = std::to_string(free_bytes >> 20) + " MiB are free for " + quoted(folder.path);
-  if (free_bytes < largest_bytes) {
-    return {name, Verdict::kFailure, text + ", less than one upload of MAX_REQUEST_SIZE", "make room on that disk"};
-  }
-  if (free_bytes / kComfortableUploads < largest_bytes || disk.f_favail == 0) {
-    return {name, Verdict::kWarning, text + ", less than ten uploads of MAX_REQUEST_SIZE", "make room on that disk"};
-  }
-  return {name, Verdict::kOk, text, ""};
+  Finding found = judge_room({.free_bytes = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize,
+                              .all_bytes = static_cast<std::uint64_t>(disk.f_blocks) * disk.f_frsize,
+                              .free_files = disk.f_favail,
+                              .all_files = disk.f_files},
+                             largest_bytes);
+  found.check = name;
+  found.text = quoted(folder.path) + ": " + found.text;
+  return found;
+}
+
+bool crosses_file_systems(int number) {
+  return number == EXDEV || number == EPERM || number == EMLINK;
+}
+
+// A bind mount has the device of what it shows, and still neither link nor rename leads out of it. So it is done, with
+// a name that a sweep knows. 0, or what errno said.
+int link_errno(const std::string& from_folder, const std::string& to_folder) {
+  const std::string name = "/" + random_hex(16);
+  const std::string from = from_folder + name;
+  const std::string to = to_folder + name;
+  const auto fd = open_file(from, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  if (!fd) return 0;  // writable() has said so
+  const int number = ::link(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+  ::unlink(to.c_str());
+  ::unlink(from.c_str());
+  return number;
 }
 
 Finding one_file_system(const Folder& bodies, const Folder& files) {
@@ -79,13 +97,41 @@ Finding one_file_system(const Folder& bodies, const Folder& files) {
   if (::stat(bodies.path.c_str(), &a) != 0 || ::stat(files.path.c_str(), &b) != 0) {
     return {name, Verdict::kOk, "one of the folders does not exist yet", ""};
   }
-  if (a.st_dev == b.st_dev) return {name, Verdict::kOk, "bodies are spooled on the file system of the store", ""};
+  const std::string staging = files.path + "/.tmp";
+  const std::string into = ::access(staging.c_str(), F_OK) == 0 ? staging : files.path;
+  if (into == staging && crosses_file_systems(link_errno(staging, files.path))) {
+    return {name, Verdict::kFailure,
+            quoted(staging) + " lies on another file system than " + quoted(files.path) + ": no upload can be kept",
+            "mount the whole of UPLOAD_STORAGE_PATH from one file system, its .tmp with it"};
+  }
+  if (a.st_dev == b.st_dev && !crosses_file_systems(link_errno(bodies.path, into))) {
+    return {name, Verdict::kOk, "bodies are spooled on the file system of the store", ""};
+  }
   return {name, Verdict::kWarning,
           bodies.setting + " and " + files.setting + " lie on two file systems: each upload is copied once more",
           "set BODY_TEMP_PATH to a folder on the file system of UPLOAD_STORAGE_PATH"};
 }
 
 }  // namespace
+
+Finding judge_room(const DiskRoom& disk, std::uint64_t largest_bytes) {
+  const auto percent = [](std::uint64_t part, std::uint64_t whole) {  // of a disk: no overflow below 184 PB
+    return whole == 0 ? 100 : part * 100 / whole;
+  };
+  const std::uint64_t left = percent(disk.free_bytes, disk.all_bytes);
+  const std::string text = std::to_string(disk.free_bytes >> 20) + " MiB (" + std::to_string(left) + "%) are free";
+  const std::string remedy = "make room on that disk";
+  if (disk.free_bytes < largest_bytes) return failure(text + ", less than one upload of MAX_REQUEST_SIZE", remedy);
+  if (disk.all_files > 0 && disk.free_files == 0) return failure(text + ", but no inodes", remedy);
+  if (disk.free_bytes / kComfortableUploads < largest_bytes) {
+    return warning(text + ", less than ten uploads of MAX_REQUEST_SIZE", remedy);
+  }
+  if (left < kComfortablePercent) return warning(text + ": the disk is nearly full", remedy);
+  if (percent(disk.free_files, disk.all_files) < kComfortablePercent) {
+    return warning(text + ", but hardly any inodes", remedy);
+  }
+  return good(text);
+}
 
 Findings check_database(const Config& config, const std::string& migrations_folder) {
   Database database(database_options(config, "cloakroom-check"));

@@ -100,7 +100,10 @@ struct CurlClient::Transfer {
   bool body_accepted = false;
   std::optional<Error> failure = {};  // of a callback; libcurl then reports only that one gave up
 
-  std::uint64_t body_size() const { return call.file != nullptr ? call.file->size : call.text.size(); }
+  std::uint64_t body_size() const {
+    if (call.announced_bytes > 0) return call.announced_bytes;
+    return call.file != nullptr ? call.file->size : call.text.size();
+  }
   bool to_sink() const { return call.sink != nullptr && answer.status >= 200 && answer.status < 300; }
 
   bool keep(Status status) {
@@ -165,6 +168,7 @@ std::size_t CurlClient::on_body(char* data, std::size_t size, std::size_t count,
 
 std::size_t CurlClient::on_read(char* data, std::size_t size, std::size_t count, void* context) noexcept {
   auto& transfer = *static_cast<Transfer*>(context);
+  if (transfer.call.announced_bytes > 0) return CURL_READFUNC_ABORT;  // it was only a question
   const std::uint64_t left = transfer.body_size() - transfer.sent_bytes;
   const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(size * count, left));
   if (want == 0) return 0;
@@ -276,6 +280,9 @@ void CurlClient::configure(const HttpCall& call, Transfer& transfer, const curl_
     curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, &CurlClient::on_seek);
     curl_easy_setopt(h, CURLOPT_SEEKDATA, &transfer);
     curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, static_cast<long>(limits::kCopyBufferBytes));
+    if (call.announced_bytes > 0) {  // never send without leave
+      curl_easy_setopt(h, CURLOPT_EXPECT_100_TIMEOUT_MS, static_cast<long>(call.timeout.count()));
+    }
   } else if (call.method == "DELETE" || call.method == "OPTIONS") {
     curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, std::string(call.method).c_str());
   } else if (call.method != "GET") {
@@ -294,7 +301,7 @@ void CurlClient::begin(const HttpCall& call) {
     list.reset(grown);
   };
   // libcurl would ask "100-continue" for more than 1 MiB and then wait a second for stores that do not answer it.
-  add("Expect:");
+  add(call.announced_bytes > 0 ? "Expect: 100-continue" : "Expect:");
   add("Content-Type:");  // libcurl would call a POST a form; a type of ours comes after this and wins
   for (const StoreHeader& h : call.headers) add(h.name + ": " + h.value);
   transfer_.reset(new Transfer{call, socket_, on_progress_});
@@ -307,7 +314,8 @@ Result<HttpAnswer> CurlClient::end(CURLcode code) {
   if (transfer.failure) return std::move(*transfer.failure);
   // A store that refuses an upload early answers and closes: the answer says more than the broken pipe.
   const bool refused_early = (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) && transfer.answer.status >= 400;
-  if (code != CURLE_OK && !refused_early && !transfer.answer.is_cut) {
+  const bool may_go_on = transfer.call.announced_bytes > 0 && transfer.answer.status == 100;
+  if (code != CURLE_OK && !refused_early && !transfer.answer.is_cut && !may_go_on) {
     Error error = curl_error(code, error_text_);
     // The host may be gone from behind its name: the next try asks the name again.
     if (code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT) drop_connection();

@@ -50,8 +50,11 @@ struct HttpCall {
   StoreHeaders headers;
   const FileRange* file = nullptr;  // body of a PUT or POST
   std::string_view text = {};       // the same when there is no file
-  std::chrono::seconds stall{};     // another patience with a transfer that stands still; 0 = the client's own
-  ByteSink* sink = nullptr;         // gets the body of a 2xx answer
+  // A PUT of so many bytes is announced with "Expect: 100-continue", and none is sent: status 100 where the server
+  // would take them, else its refusal. A server that does neither within `timeout` is an Error. 0: an ordinary call.
+  std::uint64_t announced_bytes = 0;
+  std::chrono::seconds stall{};  // another patience with a transfer that stands still; 0 = the client's own
+  ByteSink* sink = nullptr;      // gets the body of a 2xx answer
   std::function<Status(const HttpAnswer&)> accept_body = {};  // asked once, before the sink gets its first byte
   std::chrono::milliseconds timeout{15000};  // of the whole call; 0: none, but a stalled transfer is still given up
   std::size_t body_limit = limits::kS3ErrorBodyBytes;  // of a body that is not for the sink

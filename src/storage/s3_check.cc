@@ -70,18 +70,6 @@ Findings check_s3(const S3Options& options, const S3Profile& profile, const S3Ch
 
 namespace s3_check {
 
-Finding good(std::string text) {
-  return {"", Verdict::kOk, std::move(text), ""};
-}
-
-Finding warning(std::string text, std::string remedy) {
-  return {"", Verdict::kWarning, std::move(text), std::move(remedy)};
-}
-
-Finding failure(std::string text, std::string remedy) {
-  return {"", Verdict::kFailure, std::move(text), std::move(remedy)};
-}
-
 std::string told(std::string_view method, const Result<HttpAnswer>& answer) {
   return answer ? s3_error(method, *answer).detail : answer.error().detail;
 }

@@ -50,9 +50,6 @@ Finding post_policy(S3Probe& probe);
 Finding cors(S3Probe& probe);
 
 // What all of them say things with.
-Finding good(std::string text);
-Finding warning(std::string text, std::string remedy);
-Finding failure(std::string text, std::string remedy);
 // An answer that is not the wanted one, or none: "store answered 403 AccessDenied to PUT".
 std::string told(std::string_view method, const Result<HttpAnswer>& answer);
 // What the store does beside what its profile says: never a failure by itself.

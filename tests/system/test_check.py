@@ -34,7 +34,8 @@ def findings(stack, *words, code=None, **settings):
 
 
 def bad(found):
-    return {name: f["verdict"] for name, f in found.items() if f["verdict"] != "ok"}
+    """But for the word that nginx was not asked: test_check_nginx.py does."""
+    return {name: f["verdict"] for name, f in found.items() if f["verdict"] != "ok" and name != "nginx.url"}
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_check_tries_the_whole_chain_and_says_so_in_words(ready):
                  "s3.multipart", "s3.lifecycle", "s3.unsigned_payload", "s3.checksums", "s3.conditional_put",
                  "s3.delete_many", "s3.delete"):
         assert f"ok       {name}: " in done.stdout, done.stdout
-    assert done.stdout.endswith(" ok, 0 warnings, 0 failures\n")
+    assert done.stdout.endswith(" ok, 1 warnings, 0 failures\n") and "warning  nginx.url: " in done.stdout
     assert "profile 'ceph'" in done.stdout
     assert ready.settings["S3_SECRET_ACCESS_KEY"] not in done.stdout + done.stderr
     assert_empty(ready)
@@ -294,6 +295,19 @@ def test_what_cannot_be_removed_is_told(ready):
         found = findings(ready, code=1, S3_ENDPOINT=bent.endpoint)
     assert found["s3.clean_up"]["verdict"] == found["s3.delete"]["verdict"] == "failure"
     assert "pre/fix/cloakroom-check-" in found["s3.clean_up"]["text"]
+
+
+def test_a_key_without_the_right_to_delete_is_named(ready):
+    """Refused by the store itself."""
+    deny = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": ["s3:DeleteObject"],
+                                                    "Resource": [f"arn:aws:s3:::{ready.bucket}/*"]}]}
+    ready.s3.put_bucket_policy(Bucket=ready.bucket, Policy=json.dumps(deny))
+    try:
+        found = findings(ready, code=1)
+        assert found["s3.delete"]["verdict"] == "failure" and "AccessDenied" in found["s3.delete"]["text"]
+        assert "s3:DeleteObject" in found["s3.delete"]["remedy"] and found["s3.clean_up"]["verdict"] == "failure"
+    finally:
+        ready.s3.delete_bucket_policy(Bucket=ready.bucket)
 
 
 def test_a_check_that_is_told_to_end_cleans_up_first(ready):
