@@ -277,7 +277,7 @@ constexpr std::array kSettings{
             "Where nginx logs critical faults of its S3 proxy. Lesser ones are not logged there: they would show "
             "signed URLs."},
     Setting{"NGINX_HEALTH_ROUTES", "on", false, "",
-            "`off` leaves /healthz and /readyz out of the nginx include (several instances in one server)."},
+            "`off` leaves /healthz, /readyz and /metrics out of the nginx include (several instances in one server)."},
 };
 
 std::vector<std::string_view> words(std::string_view text) {

@@ -30,7 +30,7 @@ constexpr std::array kRoutes{
     Route{"GET HEAD", "/limits", Access::kCaller, get_limits},
     Route{"DELETE", "/messages/{message_id}", Access::kService, delete_message},
     Route{"PUT", "/dialogs/{dialog_id}/members", Access::kService, put_members},
-    Route{"GET HEAD", "/metrics", Access::kService, get_metrics},
+    Route{"GET HEAD", "^/metrics", Access::kService, get_metrics},
     Route{"GET HEAD", "^/healthz", Access::kAnyone, get_healthz},
     Route{"GET HEAD", "^/readyz", Access::kAnyone, get_readyz},
     // asked by nginx before it takes a body (auth_request); tells callers only who they are

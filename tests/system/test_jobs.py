@@ -37,8 +37,8 @@ def test_a_job_that_fails_too_often_is_put_aside_seen_and_tried_again(new_stack)
     assert table.returncode == 1 and failed["error"] in table.stdout and str(job) in table.stdout
     assert "delete_object" in stack.tool("jobs", "--status", check=False).stdout
     assert 'cloakroom_jobs{kind="delete_object",state="dead"} 1\n' in stack.tool("jobs", "--metrics").stdout
-    assert b'cloakroom_jobs{kind="delete_object",state="dead"} 1\n' in stack.get("/api/metrics", "service").body
-    assert stack.get("/api/metrics").status == 403
+    assert b'cloakroom_jobs{kind="delete_object",state="dead"} 1\n' in stack.get("/metrics", "service").body
+    assert stack.get("/metrics").status == 403
 
     assert stack.tool("jobs", "--retry", "12345678", check=False).returncode == 1
     assert stack.tool("jobs", "--retry", "nonsense", check=False).returncode == 2

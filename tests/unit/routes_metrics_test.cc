@@ -23,7 +23,7 @@ void the_service_reads_them_as_text() {
   Service s;
   FakeOverview overview;
   s.app.jobs = &overview;
-  const Answer answer = s.ask("service", "GET /api/metrics");
+  const Answer answer = s.ask("service", "GET /metrics");
   CHECK_EQ(answer.status, 200);
   CHECK_EQ(answer.header("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
   CHECK(answer.body.find("cloakroom_jobs{kind=\"delete_object\",state=\"due\"} 7\n") != std::string::npos);
@@ -33,9 +33,9 @@ void users_and_strangers_do_not() {
   Service s;
   FakeOverview overview;
   s.app.jobs = &overview;
-  CHECK_EQ(s.ask("alice", "GET /api/metrics").status, 403);
-  CHECK_EQ(s.ask("", "GET /api/metrics").status, 401);
-  CHECK_EQ(s.ask("service", "POST /api/metrics").status, 405);
+  CHECK_EQ(s.ask("alice", "GET /metrics").status, 403);
+  CHECK_EQ(s.ask("", "GET /metrics").status, 401);
+  CHECK_EQ(s.ask("service", "POST /metrics").status, 405);
 }
 
 void an_absent_database_is_a_503() {
@@ -43,7 +43,7 @@ void an_absent_database_is_a_503() {
   FakeOverview overview;
   overview.is_away = true;
   s.app.jobs = &overview;
-  CHECK_EQ(s.ask("service", "GET /api/metrics").status, 503);
+  CHECK_EQ(s.ask("service", "GET /metrics").status, 503);
 }
 
 }  // namespace
