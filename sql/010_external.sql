@@ -126,3 +126,64 @@ BEGIN
     SELECT w.kind, w.id, -w.bytes, -w.files FROM wrong w WHERE w.bytes <> 0 OR w.files <> 0)
   SELECT w.kind, w.id, w.bytes, w.files FROM wrong w WHERE w.bytes <> 0 OR w.files <> 0 ORDER BY w.kind DESC, w.id;
 END $$;
+
+-- As in 001, but for one line.
+CREATE OR REPLACE FUNCTION cloakroom_link(p_ids uuid[], p_message_id text, p_dialog_id text, p_uploader_id text, p_by_service boolean)
+RETURNS SETOF attachments
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+DECLARE
+  v_wanted   bigint;
+  v_linked   bigint;   -- already tied to this very message by this uploader: the answer of an earlier call was lost
+  v_linkable bigint;
+  v_dialogs  bigint;
+  v_dialog   text;
+BEGIN
+  -- One link at a time for a message: two at once would each see it without the other's files and both pass the check below.
+  PERFORM pg_advisory_xact_lock(hashtextextended(current_schema() || '/message/' || p_message_id, 0));
+  -- In id order, so that two requests with the same ids in different order cannot wait for each other.
+  PERFORM FROM attachments WHERE id = ANY (p_ids) ORDER BY id FOR UPDATE;
+
+  SELECT count(DISTINCT u) INTO v_wanted FROM unnest(p_ids) u;
+  SELECT count(*) FILTER (WHERE a.status = 'linked' AND a.message_id = p_message_id
+                            AND (p_dialog_id IS NULL OR a.dialog_id = p_dialog_id)),
+         count(*) FILTER (WHERE a.status = 'uploaded'
+                            AND (p_dialog_id IS NULL OR a.dialog_id IS NULL OR a.dialog_id = p_dialog_id)),
+         count(DISTINCT coalesce('=' || p_dialog_id, '=' || a.dialog_id, '')),
+         min(coalesce(p_dialog_id, a.dialog_id))
+    INTO v_linked, v_linkable, v_dialogs, v_dialog
+    FROM attachments a
+   WHERE a.id = ANY (p_ids) AND a.uploader_id IS NOT DISTINCT FROM p_uploader_id;
+
+  IF v_linked <> v_wanted THEN
+    -- One sentence for unknown, foreign and linked: whoever guesses ids learns nothing.
+    PERFORM cloakroom_refuse_unless(v_linkable = v_wanted,
+      'one of the attachments cannot be linked: it does not exist, is not yours or is linked already; nothing was changed');
+    IF NOT p_by_service THEN
+      PERFORM cloakroom_refuse_unless(v_dialogs = 1,
+        'the attachments belong to different dialogs: a message is in one; nothing was changed');
+      -- A dialog that the application never registered is open to whoever knows it; the first registration closes it.
+      PERFORM cloakroom_refuse_unless(
+        v_dialog IS NULL
+        OR EXISTS (SELECT FROM dialog_members m WHERE m.dialog_id = v_dialog AND m.user_id = p_uploader_id)
+        OR NOT EXISTS (SELECT FROM dialogs d WHERE d.dialog_id = v_dialog),
+        'the attachments cannot be linked in this dialog: you are not one of its members; nothing was changed');
+      -- Whoever has the first file of a message in a dialog is its author. Only in that dialog: a guessed message id must not
+      -- keep its real author out. Nor must what the application registered in nobody's name.
+      PERFORM cloakroom_refuse_unless(
+        NOT EXISTS (SELECT FROM attachments a
+                     WHERE a.message_id = p_message_id AND a.dialog_id IS NOT DISTINCT FROM v_dialog
+                       AND a.uploader_id IS DISTINCT FROM p_uploader_id
+                       AND (a.external_url IS NULL OR a.uploader_id IS NOT NULL)),
+        'the attachments cannot be added to this message: it has files of somebody else; nothing was changed');
+    END IF;
+    UPDATE attachments a
+       SET status = 'linked', message_id = p_message_id, dialog_id = coalesce(p_dialog_id, a.dialog_id), linked_at = now()
+     WHERE a.id = ANY (p_ids);
+  END IF;
+
+  RETURN QUERY
+    SELECT a.*
+      FROM (SELECT u.id, min(u.place) AS place FROM unnest(p_ids) WITH ORDINALITY u (id, place) GROUP BY u.id) wanted
+      JOIN attachments a ON a.id = wanted.id
+     ORDER BY wanted.place;
+END $$;

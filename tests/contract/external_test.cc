@@ -130,6 +130,20 @@ void quarantine_purges_nothing() {
   CHECK(CHECK_OK(w.rows.remove_unlinked(a.id)));
 }
 
+void nobodys_registration_makes_nobody_the_author() {
+  World w;
+  w.elsewhere("m1", "d1");
+  CHECK_OK(w.database.run_script("UPDATE attachments SET uploader_id = NULL"));
+  const Attachment mine = put(w.rows, upload());
+  CHECK_OK(w.rows.link({.attachment_ids = {mine.id}, .message_id = "m1", .dialog_id = "d1", .uploader_id = "u1"}));
+  // what was registered in somebody's name does
+  w.elsewhere("m2", "d1");
+  CHECK_OK(w.database.run_script("UPDATE attachments SET uploader_id = 'u2' WHERE message_id = 'm2'"));
+  const Attachment other = put(w.rows, upload());
+  CHECK_ERR(w.rows.link({.attachment_ids = {other.id}, .message_id = "m2", .dialog_id = "d1", .uploader_id = "u1"}),
+            Errc::kConflict);
+}
+
 void walks_over_bytes_pass_it_by() {
   World w;
   const Attachment here = put(w.rows, upload());
@@ -210,6 +224,7 @@ int main() {
       CASE(the_table_takes_no_halves_and_no_other_addresses),
       CASE(its_deletion_by_whatever_way_queues_no_object),
       CASE(quarantine_purges_nothing),
+      CASE(nobodys_registration_makes_nobody_the_author),
       CASE(walks_over_bytes_pass_it_by),
       CASE(it_can_be_had_back_like_any_other),
       CASE(it_takes_no_room_in_any_quota),
