@@ -163,9 +163,9 @@ RUN_PACKAGES := g++ make pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev l
 CHECK_PACKAGES := libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw swift-proxy \
   swift-account swift-container swift-object memcached clamav-daemon systemd procps wrk strace \
   chromium chromium-driver python3-selenium libimage-exiftool-perl libheif-examples ffmpeg fonts-dejavu-core \
-  python3 python3-pil python3-pytest python3-pytest-xdist python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
+  rsync awscli jq python3 python3-pil python3-pytest python3-pytest-xdist python3-boto3 python3-requests python3-jwt python3-cryptography python3-psycopg2
 # a node of another source brings an npm that Debian's would not go beside
-BENCH_PACKAGES := awscli libvips-tools $(if $(shell command -v npm),,nodejs npm)
+BENCH_PACKAGES := libvips-tools $(if $(shell command -v npm),,nodejs npm)
 deps:
 	$(Q)tests/install-packages $(RUN_PACKAGES)
 check-deps:

@@ -5,6 +5,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/wiring.h"
+#include "db/deletions.h"
 #include "db/usage.h"
 
 namespace cloakroom {
@@ -34,6 +35,7 @@ void add_migrate(CLI::App& cli, Command& chosen) {
       Database database(database_options(*config, "cloakroom-migrate"));
       const auto report = migrate(database, options->folder);
       if (!report) return complain(report.error());
+      if (const Status done = PgDeletions(database).renumber(); !done) return complain(done.error());
       bool counted = false;
       if (has_quota(config->limits)) {
         const auto begun = PgUsage(database).begin();

@@ -18,6 +18,10 @@ constexpr Statement kPage{"deletions_page",
 constexpr Statement kForget{"deletions_forget",
                             "DELETE FROM cache_purges WHERE deleted_at < now() - $1::int8 * interval '1 hour'"};
 
+// What a statement can see was committed below its snapshot's xmax, unless it came from another cluster.
+constexpr const char* kRenumber =
+    "UPDATE cache_purges SET tx = DEFAULT WHERE tx >= pg_snapshot_xmax(pg_current_snapshot())";
+
 }  // namespace
 
 Result<DeletionMark> PgDeletions::mark() {
@@ -47,6 +51,11 @@ Status PgDeletions::forget(std::chrono::hours age) {
   Params params;
   params.int8(age.count());
   TRY(database_.run(kForget, params));
+  return Ok{};
+}
+
+Status PgDeletions::renumber() {
+  TRY(database_.run_once(kRenumber, Params{}));
   return Ok{};
 }
 

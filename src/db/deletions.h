@@ -17,6 +17,10 @@ class PgDeletions final : public Deletions {
   Status since(DeletionMark mark, const std::function<void(const DeletedObject&)>& take) override;
   Status forget(std::chrono::hours age) override;
 
+  // For a database that was restored in another cluster, whose transactions are counted from the beginning: numbers
+  // that are still to come there would be above every mark, and each look would find them anew. They get one of today.
+  Status renumber();
+
  private:
   Database& database_;
 };

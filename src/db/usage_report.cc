@@ -21,7 +21,7 @@ Grouping grouping(UsageBy by) {
     case UsageBy::kType:
       return {"a.mime_type", "a.mime_type"};
     case UsageBy::kStore:
-      return {"a.store", "v.store"};
+      return {"coalesce(a.store, 'external')", "v.store"};
     case UsageBy::kMonth:
       break;
   }
@@ -40,7 +40,8 @@ std::optional<UsageBy> parse_usage_by(std::string_view word) {
   return std::nullopt;
 }
 
-// Each table is summed up by itself first: a store that was emptied of files may still hold previews.
+// Each table is summed up by itself first: a store that was emptied of files may still hold previews. Files that live
+// elsewhere have no size here; a group of nothing else takes 0 bytes, and so comes last, not first as a null would.
 Status PgUsageReport::begin(UsageBy by) {
   cursor_.reset();
   page_.reset();
@@ -48,7 +49,8 @@ Status PgUsageReport::begin(UsageBy by) {
   const Grouping name = grouping(by);
   std::string sql =
       "SELECT name, sum(files)::int8, sum(bytes)::int8, sum(previews)::int8, sum(preview_bytes)::int8 FROM";
-  sql.append(" (SELECT ").append(name.of_file).append(" AS name, count(*) AS files, sum(a.size_bytes) AS bytes,");
+  sql.append(" (SELECT ").append(name.of_file).append(" AS name, count(*) AS files,");
+  sql.append(" coalesce(sum(a.size_bytes), 0) AS bytes,");
   sql.append(" 0 AS previews, 0 AS preview_bytes FROM attachments a GROUP BY 1 UNION ALL SELECT ")
       .append(name.of_variant);
   sql.append(

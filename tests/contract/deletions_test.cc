@@ -52,6 +52,18 @@ static void objects_on_the_disk_have_no_copies_in_a_cache() {
   CHECK(w.since(0).empty());
 }
 
+static void numbers_of_another_cluster_become_ones_of_this() {
+  World w;
+  CHECK_OK(
+      w.database.run_script("INSERT INTO cache_purges (tx, key, size_bytes) VALUES ('9000000000000', 'restored', 3)"));
+  CHECK(CHECK_OK(w.rows.remove_unlinked(w.add().id)));
+  const Found all = w.since(0);
+  CHECK_EQ(w.since(CHECK_OK(w.deletions.mark())).size(), 1u);  // found by every look
+  CHECK_OK(w.deletions.renumber());
+  CHECK(w.since(0) == all);
+  CHECK(w.since(CHECK_OK(w.deletions.mark())).empty());
+}
+
 static void a_mark_is_the_end_of_what_was_seen() {
   World w;
   CHECK(CHECK_OK(w.rows.remove_unlinked(w.add().id)));
@@ -97,6 +109,7 @@ int main() {
   const CMUnitTest tests[] = {
       CASE(every_way_of_deletion_is_on_record_with_the_size),
       CASE(objects_on_the_disk_have_no_copies_in_a_cache),
+      CASE(numbers_of_another_cluster_become_ones_of_this),
       CASE(a_mark_is_the_end_of_what_was_seen),
       CASE(a_deletion_that_commits_late_is_found_after_younger_ones),
       CASE(a_long_list_comes_in_pages_without_gaps),

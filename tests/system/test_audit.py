@@ -280,3 +280,28 @@ def test_usage_is_a_table_and_json(world):
     for word in ("dialog", "type", "store", "month"):
         assert json.loads(stack.tool("usage", "--by", word, "--json").stdout)["total"]["files"] == 3
     assert stack.tool("usage", "--by", "day", check=False).returncode == 2
+
+
+def test_files_that_live_elsewhere_are_counted_and_take_no_room(world):
+    stack = world.stack(jobs=False).start()
+    stack.upload(b"x" * 100)
+    for user in ("alice", "carol"):
+        answer = stack.register("https://media.example.com/a.png", uploader_id=user)
+        assert answer.status == 201, str(answer)
+    none = {"previews": 0, "preview_bytes": 0}
+    groups = {by: [(g["name"], g["files"], g["bytes"]) for g in
+                   json.loads(stack.tool("usage", "--by", by, "--json").stdout)["groups"]]
+              for by in ("store", "type", "user", "dialog", "month")}
+    assert groups["store"] == [("local", 1, 100), ("external", 2, 0)]
+    assert groups["user"] == [("alice", 2, 100), ("carol", 1, 0)]
+    assert groups["type"][0][1:] == (1, 100) and groups["type"][1] == ("image/png", 2, 0)
+    assert groups["dialog"] == [(None, 3, 100)] and [g[1:] for g in groups["month"]] == [(3, 100)]
+    told = json.loads(stack.tool("usage", "--by", "store", "--top", "1", "--json").stdout)
+    assert told["rest"] == {"files": 2, "bytes": 0, **none} and told["total"] == {"files": 3, "bytes": 100, **none}
+    assert stack.tool("usage").stdout.splitlines()[2].split() == ["external", "2", "0", "B", "0", "0", "B"]
+    # an audit looks at what is here
+    findings, summary = audit(stack, "--hash", "--older-than", "0")
+    assert findings == [] and (summary["rows"], summary["objects"]) == (1, 1)
+    done = stack.tool("audit", "--fix", "--older-than", "0")
+    assert "1 rows, 1 objects: no problem" in done.stdout
+    assert stack.sql("SELECT count(*) FROM attachments")[0][0] == 3 and not stack.planned()
