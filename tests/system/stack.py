@@ -281,6 +281,10 @@ class Stack:
                                            " UNION SELECT key FROM deletion_tickets"
                                            " UNION SELECT key FROM tombstone_objects")}
 
+    def previews(self):
+        """Keys of them."""
+        return {key for (key,) in self.sql("SELECT key FROM variants WHERE key IS NOT NULL")}
+
     def objects(self):
         """key -> bytes length of what lies in the store."""
         if self.settings.get("STORAGE") == "s3":
@@ -336,13 +340,13 @@ class Stack:
         for key, (size, sha) in rows.items():
             assert objects.get(key) == size, f"row {key} says {size} bytes, the store has {objects.get(key)}"
             assert self.object_hash(key) == sha, f"the bytes of {key} are others"
-        lost = set(objects) - set(rows) - planned
+        lost = set(objects) - set(rows) - planned - self.previews()
         end = time.monotonic() + 5
         while len(lost) > may_be_lost and time.monotonic() < end:
             # between two looks a ticket becomes a row, a row a job, and a job is done; what is lost stays so
             time.sleep(0.2)
             lost &= set(self.objects())
-            lost -= self.planned() | set(self.rows())
+            lost -= self.planned() | set(self.rows()) | self.previews()
         assert len(lost) <= may_be_lost, f"bytes that nothing removes: {lost}"
 
     # --- logs -------------------------------------------------------------------------------------------------------
