@@ -2,7 +2,8 @@
 //
 // Shape    descriptors 0 and 2 nowhere, 1 the result, 3 the file; no other. An environment of ours. Waits for its end.
 // Limits   processor time and result as asked for; memory and descriptors as whoever calls has them; imaging/confine
-//          for the rest. It dies with whoever called it, so the clock on the wall is that one's.
+//          for the rest. It dies with whoever called it, so the clock on the wall is that one's; what it has become
+//          by then, in a thread, with the process group (imaging/pool).
 // Errors   kUndecodable      it said that it cannot; retryable: it died, of the file, of its limits, or of what else
 //                            goes on here
 //          kUnsupportedType  it could not be started
