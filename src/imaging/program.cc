@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -18,6 +19,8 @@ namespace cloakroom {
 namespace {
 
 constexpr int kNotStarted = 127;  // as a shell has it
+// ffmpeg catches SIGINT and SIGTERM: its codes at the end after the first of them, and after the fourth.
+constexpr std::array kToldToEnd{255, 123};
 
 // Languages, caches and threads of libraries: none of whoever started the service. Arenas cost 64 MiB of addresses
 // each.
@@ -80,9 +83,10 @@ Status run_program(const ProgramRun& run) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == kNotStarted) {
     return Error{Errc::kUnsupportedType, "cannot start '" + run.path + "'"};
   }
-  const bool has_died = WIFSIGNALED(status);
-  const std::string end = has_died ? " died: signal " + std::to_string(WTERMSIG(status))
-                                   : " gave up: " + std::to_string(WEXITSTATUS(status));
+  const bool has_died = WIFSIGNALED(status) || std::ranges::count(kToldToEnd, WEXITSTATUS(status)) > 0;
+  const std::string end = WIFSIGNALED(status) ? " died: signal " + std::to_string(WTERMSIG(status))
+                          : has_died          ? " was told to end"
+                                              : " gave up: " + std::to_string(WEXITSTATUS(status));
   return Error{Errc::kUndecodable, name_of(run.path) + end, {}, has_died};
 }
 

@@ -5,7 +5,7 @@
 //          for the rest. It dies with whoever called it, so the clock on the wall is that one's; what it has become
 //          by then, in a thread, with the process group (imaging/pool).
 // Errors   kUndecodable      it said that it cannot; retryable: it died, of the file, of its limits, or of what else
-//                            goes on here
+//                            goes on here, or was told to end
 //          kUnsupportedType  it could not be started
 //          kInternal         there is no process for it
 #pragma once

@@ -134,6 +134,12 @@ static void what_it_is_too_long_for_ends_it() {
   CHECK_EQ(confined("/usr/bin/head", {"-c", "999999", "/usr/bin/cat"}, died), 0);  // SIGXFSZ
 }
 
+static void who_was_told_to_end_has_said_nothing_of_his_file() {
+  CHECK_EQ(confined("/usr/bin/dash", {"-c", "exit 255"}, died), 0);
+  CHECK_EQ(confined("/usr/bin/dash", {"-c", "exit 123"}, died), 0);
+  CHECK_EQ(confined("/usr/bin/dash", {"-c", "exit 1"}, refused_for_good), 0);
+}
+
 static void what_is_not_on_the_list_or_not_there_is_not_started() {
   CHECK_EQ(confined("/usr/bin/nothing", {}, not_started), 0);
   if (has_landlock()) CHECK_EQ(confined("/usr/bin/true", {}, not_started), 0);
@@ -166,6 +172,7 @@ int main() {
       CASE(it_has_our_environment_and_no_other_descriptor),
       CASE(it_has_no_network_no_process_and_no_way_to_write),
       CASE(what_it_is_too_long_for_ends_it),
+      CASE(who_was_told_to_end_has_said_nothing_of_his_file),
       CASE(what_is_not_on_the_list_or_not_there_is_not_started),
       CASE(nothing_is_started_any_more_by_who_has_settled),
 #endif
