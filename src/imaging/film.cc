@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/limits.h"
 #include "imaging/film_arguments.h"
@@ -20,8 +21,11 @@ using std::chrono::milliseconds;
 constexpr milliseconds kMoment{1000};
 constexpr std::uint64_t kCheapPixels = 1920ULL * 1088;  // of a frame; of more the frames before it cost too much
 
+constexpr unsigned kNeverAProgram = 8;  // MFD_NOEXEC_SEAL, of Linux 6.3
+
 Result<UniqueFd> memory_file() {
-  UniqueFd fd(::memfd_create("film", MFD_CLOEXEC));
+  UniqueFd fd(::memfd_create("film", MFD_CLOEXEC | kNeverAProgram));
+  if (!fd && errno == EINVAL) fd.reset(::memfd_create("film", MFD_CLOEXEC));
   if (!fd) return errno_error("make", "a memory file", errno);
   return fd;
 }

@@ -17,6 +17,8 @@ using fake::TempFolder;
 
 namespace {
 
+constexpr unsigned kNeverExecuted = 8;  // MFD_NOEXEC_SEAL, of Linux 6.3
+
 // Scripts that first do what they are told, and give up (1) when that fails.
 class World {
  public:
@@ -47,6 +49,10 @@ class World {
   FilmOptions options_;
 };
 
+bool has_sealed_memory() {
+  return UniqueFd(::memfd_create("x", kNeverExecuted)).get() >= 0;
+}
+
 }  // namespace
 
 static void a_program_reads_the_whole_film() {
@@ -65,11 +71,19 @@ static void no_program_can_write_to_the_film() {
   CHECK_OK(World("if printf x >&3; then exit 1; fi").still());
 }
 
+static void neither_film_nor_result_is_a_program() {
+  if (!has_sealed_memory()) return;
+  for (const char* number : {"1", "3"}) {
+    CHECK_OK(World("test ! -x /proc/self/fd/" + std::string(number) + " || exit 1").still());
+  }
+}
+
 int main() {
   const CMUnitTest tests[] = {
       CASE(a_program_reads_the_whole_film),
       CASE(of_a_large_film_there_is_a_hole_that_costs_nothing),
       CASE(no_program_can_write_to_the_film),
+      CASE(neither_film_nor_result_is_a_program),
   };
   return RUN_TESTS("imaging_film", tests);
 }

@@ -122,6 +122,11 @@ static void it_has_no_network_no_process_and_no_way_to_write() {
   CHECK_EQ(python("socket.socketpair()", "PermissionError"), 0);
   CHECK_EQ(python("os.fork()", "PermissionError"), 0);
   CHECK_EQ(python("os.kill(os.getppid(), 0)", "PermissionError"), 0);
+  // its helper: the number that the rule for a signal to oneself knows
+  CHECK_EQ(
+      python("p = os.getppid(); assert ctypes.CDLL(None).syscall(" + std::to_string(SYS_tgkill) + ", p, p, 0) == 0",
+             "AssertionError"),
+      0);
   CHECK_EQ(python("os.memfd_create('x')", "PermissionError"), 0);
   CHECK_EQ(python("open('/tmp/x', 'w')", "PermissionError"), 0);
   CHECK_EQ(python("resource.setrlimit(resource.RLIMIT_CORE, (0, 0))", "ValueError"), 0);
