@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,13 +62,26 @@ bool place_descriptors(const ProgramRun& run) {
   ::_exit(kNotStarted);
 }
 
+// What those before have left. Rounded up, for the limit is in whole seconds.
+std::chrono::seconds rest_of(std::chrono::seconds all) {
+  rusage before{};
+  ::getrusage(RUSAGE_CHILDREN, &before);
+  std::chrono::microseconds rest = all;
+  for (const timeval& used : {before.ru_utime, before.ru_stime}) {
+    rest -= std::chrono::seconds(used.tv_sec) + std::chrono::microseconds(used.tv_usec);
+  }
+  return std::chrono::ceil<std::chrono::seconds>(rest);
+}
+
 std::string name_of(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
 
 }  // namespace
 
-Status run_program(const ProgramRun& run) {
+Status run_program(ProgramRun run) {
+  run.cpu = rest_of(run.cpu);
+  if (run.cpu.count() <= 0) return Error{Errc::kUndecodable, name_of(run.path) + " has no time left", {}, true};
   std::vector<std::string> words{run.path};
   words.insert(words.end(), run.arguments.begin(), run.arguments.end());
   const std::vector<std::string> environment(kEnvironment.begin(), kEnvironment.end());

@@ -23,11 +23,11 @@ struct ProgramRun {
   std::string path;
   Arguments arguments;
   int file = -1, result = -1, nowhere = -1;  // borrowed; the last is /dev/null
-  std::chrono::seconds cpu{};
+  std::chrono::seconds cpu{};  // of all that this process runs, this one included; in the end up to one more
   std::uint64_t result_bytes = 0;
   bool is_confined = true;
 };
 
-Status run_program(const ProgramRun& run);
+Status run_program(ProgramRun run);
 
 }  // namespace cloakroom
