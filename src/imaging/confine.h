@@ -4,12 +4,14 @@
 // Shape    One way, before the first byte of a stranger is seen. Unlike the worker's filter this one is a list of the
 //          allowed (decision 29): a decoder's calls are few and known. All others answer EPERM: no socket, no
 //          connection, no program, no new process (threads only), nothing opened to be written, no signal to anybody
-//          else, no memory that is executed. Reading is left below /usr and fontconfig's folders, where libraries have
+//          else, no memory that becomes code. Reading is left below /usr and fontconfig's folders, where libraries have
 //          their tables; a store, a home or a setting is out of sight.
 // Programs who may start some (films: imaging/program.h) has them, the loader and what starting needs on its list until
 // it
 //          knows that it will start none; settle_decoder() takes all of that away again. A program that was started has
-//          the same list but for more processes, limits and sockets; it may become itself again, which gives nothing.
+//          the same list but for more processes, limits, sockets and signals. It may become any other below /usr, for
+//          the loader runs them all, and map a file as code, as the loader does: also its input, or what it has
+//          written. Neither gives it a call that it had not.
 // Errors   kInternal  the kernel or a container's own filter refuses; the process must not go on. A kernel without
 //                     Landlock is no error: reading is then left to permissions.
 #pragma once

@@ -1,11 +1,13 @@
 // film.cc — copy, ask ffprobe, have ffmpeg make one picture.
 #include "imaging/film.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/limits.h"
 #include "imaging/film_arguments.h"
@@ -19,8 +21,11 @@ using std::chrono::milliseconds;
 constexpr milliseconds kMoment{1000};
 constexpr std::uint64_t kCheapPixels = 1920ULL * 1088;  // of a frame; of more the frames before it cost too much
 
+constexpr unsigned kNeverAProgram = 8;  // MFD_NOEXEC_SEAL, of Linux 6.3
+
 Result<UniqueFd> memory_file() {
-  UniqueFd fd(::memfd_create("film", MFD_CLOEXEC));
+  UniqueFd fd(::memfd_create("film", MFD_CLOEXEC | kNeverAProgram));
+  if (!fd && errno == EINVAL) fd.reset(::memfd_create("film", MFD_CLOEXEC));
   if (!fd) return errno_error("make", "a memory file", errno);
   return fd;
 }
@@ -43,13 +48,14 @@ Status copy_part(const FileRange& film, int copy, std::uint64_t from, std::uint6
   return Ok{};
 }
 
+// A program that could write to it would fill the hole: memory that is shared has no limit of ours.
 Result<UniqueFd> copy_of(const FileRange& film) {
   TRY_ASSIGN(UniqueFd copy, memory_file());
   if (::ftruncate(copy.get(), static_cast<off_t>(film.size)) != 0) return errno_error("make", "a memory file", errno);
   const bool is_whole = film.size <= limits::kFilmHeadBytes + limits::kFilmTailBytes;
   TRY(copy_part(film, copy.get(), 0, is_whole ? film.size : limits::kFilmHeadBytes));
   if (!is_whole) TRY(copy_part(film, copy.get(), film.size - limits::kFilmTailBytes, film.size));
-  return copy;
+  return open_file("/proc/self/fd/" + std::to_string(copy.get()), O_RDONLY);
 }
 
 class Studio {

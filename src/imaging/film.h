@@ -6,8 +6,9 @@
 //          picture.
 // Which    of a film the frame one second from its beginning, or the first where it is shorter; of more than 1080 lines
 //          the whole picture before that, for the others cost seconds. Of all without pictures that move: the sound.
-// Memory   at most kFilmHeadBytes + kFilmTailBytes of a file, from its beginning and its end, with a hole between; the
-//          still. Both are gone with the process.
+// Memory   at most kFilmHeadBytes + kFilmTailBytes of a file, from its beginning and its end, with a hole between, to
+//          read alone; the still. Neither can be executed as a program, from Linux 6.3 on. Both are gone with the
+//          process.
 // Errors   kUndecodable      of the film; retryable: a program died over it
 //          kUnsupportedType  of its type there are none, or the programs cannot be started
 //          others            retryable: no memory, no process

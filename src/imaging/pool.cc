@@ -158,6 +158,7 @@ class Parent {
     if (pid == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (::getppid() != parent) ::_exit(1);  // it died in between
+      if (::setpgid(0, 0) != 0) ::_exit(1);   // what it starts is in its group, and cannot leave it: imaging/confine
       tell.reset();
       signals_.reset();
       children_.clear();  // closes what its siblings are told by
@@ -167,11 +168,19 @@ class Parent {
     return true;
   }
 
+  // One that has ended, or 0. Its number, which is its group's, is nobody else's until it is waited for.
+  static pid_t ended() {
+    siginfo_t info{};
+    return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 ? info.si_pid : 0;
+  }
+
   void reap() {
     int status = 0;
     rusage use{};
-    for (pid_t pid = ::wait4(-1, &status, WNOHANG, &use); pid > 0; pid = ::wait4(-1, &status, WNOHANG, &use)) {
+    for (pid_t pid = ended(); pid > 0; pid = ended()) {
       const auto found = children_.find(pid);
+      if (found != children_.end()) ::kill(-pid, SIGKILL);  // what it has left; nothing where it has led no group yet
+      if (::wait4(pid, &status, 0, &use) != pid) return;
       if (found == children_.end()) continue;
       const bool is_good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
       // by its own fault at the start, or by its question?
@@ -201,7 +210,7 @@ class Parent {
       log(Level::kWarning, "image.took_too_long", {{"pid", pid}});
       child.is_late = true;
       child.deadline = now + kTick;
-      ::kill(pid, SIGKILL);
+      ::kill(-pid, SIGKILL);
     }
   }
 

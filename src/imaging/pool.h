@@ -5,6 +5,7 @@
 // Shape    `places` children may work at once. As many again stand behind them, forked and confined already, so that
 //          nobody waits for either: when one ends the next is told to go, by a byte in a pipe of its own, and only then
 //          accepts. That it has accepted the parent sees by the closing of that pipe; from then on it has `timeout`.
+//          Each child leads a process group of its own: with it ends whatever it has started, in whatever way it ends.
 // Signals  SIGTERM, SIGINT  drain: who has a question finishes it; the others end
 //          SIGCHLD          a child that ended is replaced, at once if it had a question, else with back-off up to 5 s
 // Log      pool.ready, pool.done, image.helper_died (signal, peak memory), image.took_too_long, fork.failed

@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -18,6 +20,8 @@ namespace cloakroom {
 namespace {
 
 constexpr int kNotStarted = 127;  // as a shell has it
+// ffmpeg catches SIGINT and SIGTERM: its codes at the end after the first of them, and after the fourth.
+constexpr std::array kToldToEnd{255, 123};
 
 // Languages, caches and threads of libraries: none of whoever started the service. Arenas cost 64 MiB of addresses
 // each.
@@ -58,13 +62,26 @@ bool place_descriptors(const ProgramRun& run) {
   ::_exit(kNotStarted);
 }
 
+// What those before have left. Rounded up, for the limit is in whole seconds.
+std::chrono::seconds rest_of(std::chrono::seconds all) {
+  rusage before{};
+  ::getrusage(RUSAGE_CHILDREN, &before);
+  std::chrono::microseconds rest = all;
+  for (const timeval& used : {before.ru_utime, before.ru_stime}) {
+    rest -= std::chrono::seconds(used.tv_sec) + std::chrono::microseconds(used.tv_usec);
+  }
+  return std::chrono::ceil<std::chrono::seconds>(rest);
+}
+
 std::string name_of(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
 
 }  // namespace
 
-Status run_program(const ProgramRun& run) {
+Status run_program(ProgramRun run) {
+  run.cpu = rest_of(run.cpu);
+  if (run.cpu.count() <= 0) return Error{Errc::kUndecodable, name_of(run.path) + " has no time left", {}, true};
   std::vector<std::string> words{run.path};
   words.insert(words.end(), run.arguments.begin(), run.arguments.end());
   const std::vector<std::string> environment(kEnvironment.begin(), kEnvironment.end());
@@ -80,9 +97,10 @@ Status run_program(const ProgramRun& run) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == kNotStarted) {
     return Error{Errc::kUnsupportedType, "cannot start '" + run.path + "'"};
   }
-  const bool has_died = WIFSIGNALED(status);
-  const std::string end = has_died ? " died: signal " + std::to_string(WTERMSIG(status))
-                                   : " gave up: " + std::to_string(WEXITSTATUS(status));
+  const bool has_died = WIFSIGNALED(status) || std::ranges::count(kToldToEnd, WEXITSTATUS(status)) > 0;
+  const std::string end = WIFSIGNALED(status) ? " died: signal " + std::to_string(WTERMSIG(status))
+                          : has_died          ? " was told to end"
+                                              : " gave up: " + std::to_string(WEXITSTATUS(status));
   return Error{Errc::kUndecodable, name_of(run.path) + end, {}, has_died};
 }
 

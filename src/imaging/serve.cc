@@ -160,6 +160,11 @@ bool is_waited_for(int connection) {
   return ::poll(&one, 1, 0) <= 0 || (one.revents & (POLLHUP | POLLERR)) == 0;
 }
 
+// What the file is to blame for, and would be again. All else is ours, or of this moment.
+bool is_verdict(const Error& error) {
+  return !error.retryable && (error.code == Errc::kUndecodable || error.code == Errc::kUnsupportedType);
+}
+
 }  // namespace
 
 Status serve_question(int connection, const ServeOptions& options) {
@@ -176,7 +181,7 @@ Status serve_question(int connection, const ServeOptions& options) {
     const Quiet quiet(options.nowhere);
     return operate(question, received, options);
   }();
-  if (!done && done.error().retryable) return Error{Errc::kInternal, done.error().detail};
+  if (!done && !is_verdict(done.error())) return Error{Errc::kInternal, done.error().detail};
   const std::string answer = done ? *done : error_answer(done.error());
   if (::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) {
     return errno_error("answer", "a question", errno);

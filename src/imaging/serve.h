@@ -19,8 +19,9 @@ struct ServeOptions {
   int nowhere = -1;  // a descriptor of /dev/null, borrowed: where libraries complain to while they have the file
 };
 
-// `connection`: accepted, borrowed. Errors: kInvalid  no question of a client of ours; nothing was answered. Nor is
-// where a program died over a film: its client sees what he sees when we do.
+// `connection`: accepted, borrowed. Errors, of which the client sees no more than of our death, for he is to ask again:
+//   kInvalid   no question of a client of ours
+//   kInternal  a program died over a film, the file is not what the question says, or a fault of ours: no verdict
 Status serve_question(int connection, const ServeOptions& options);
 
 }  // namespace cloakroom

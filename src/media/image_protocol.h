@@ -7,8 +7,8 @@
 //          answers {"width":1920,"height":1080,"frames":1,"duration_ms":0,"has_alpha":false,"placeholder":"data:…"}
 //                  {"width":250,"height":141,"format":"webp"}
 //                  {"error":"undecodable","detail":"…"}, or "unsupported"
-//          A connection that ends without an answer: the process that had the question died of it. One that is reset:
-//          nobody read the question.
+//          A connection that ends without an answer: the process that had the question died of it, or had a fault of
+//          its own: no verdict. One that is reset: nobody read the question.
 // Trust    Neither side trusts the other: a decoder may have been taken over by what it decoded, and then says what its
 //          master wants. Every number is checked against its limit, a placeholder letter by letter.
 // Errors   kInvalid      the question is not of this form

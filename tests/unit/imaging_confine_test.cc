@@ -139,6 +139,8 @@ static void no_process_is_made_or_reached() {
   CHECK_EQ(answer_of([]() -> long { return ::kill(::getppid(), 0); }), EPERM);
   CHECK_EQ(answer_of([]() -> long { return ::kill(::getpid(), 0); }), EPERM);
   CHECK_EQ(answer_of([] { return ::syscall(SYS_tgkill, ::getppid(), ::getppid(), 0); }), EPERM);
+  CHECK_EQ(answer_of([]() -> long { return ::setpgid(0, 0); }), EPERM);  // its group is what it is ended by
+  CHECK_EQ(answer_of([]() -> long { return ::setsid(); }), EPERM);
   CHECK_EQ(answer_of([] { return ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }), EPERM);
   CHECK_EQ(answer_of([] { return ::syscall(SYS_process_vm_readv, ::getppid(), nullptr, 0, nullptr, 0, 0); }), EPERM);
   CHECK_EQ(answer_of([] { return ::syscall(SYS_pidfd_open, ::getppid(), 0); }), EPERM);

@@ -104,6 +104,30 @@ static void who_takes_too_long_is_ended_and_followed() {
   CHECK(pool.ticks_of_at_least(3) >= 3);
 }
 
+// Of those that are left over each writes for as long as it is there.
+static void nothing_that_a_child_has_started_outlives_it() {
+  for (const bool is_late : {false, true}) {
+    Pool pool(1, milliseconds(100), [is_late](UniqueFd go, const auto& tick) {
+      if (!wait_for_go(go.get())) return 1;
+      go.reset();
+      tick();
+      if (::fork() == 0) {
+        for (int i = 0; i < 100; ++i) {
+          std::this_thread::sleep_for(milliseconds(200));
+          tick();
+        }
+        ::_exit(0);
+      }
+      std::this_thread::sleep_for(milliseconds(is_late ? 60000 : 50));
+      return 0;
+    });
+    CHECK(pool.ticks_of_at_least(3) >= 3);
+    CHECK_EQ(pool.end(), 0);
+    const int then = pool.ticks_after(milliseconds(0));
+    CHECK_EQ(pool.ticks_after(milliseconds(500)), then);
+  }
+}
+
 static void children_that_die_at_their_start_are_not_replaced_at_once() {
   for (const bool by_signal : {false, true}) {
     Pool pool(2, milliseconds(60000), [&](UniqueFd, const auto& tick) {
@@ -148,6 +172,7 @@ int main() {
       CASE(no_more_work_at_once_than_there_are_places),
       CASE(each_end_makes_room_for_the_next_at_once),
       CASE(who_takes_too_long_is_ended_and_followed),
+      CASE(nothing_that_a_child_has_started_outlives_it),
       CASE(children_that_die_at_their_start_are_not_replaced_at_once),
       CASE(who_dies_by_his_question_is_followed_at_once),
       CASE(sigterm_ends_those_that_wait_and_lets_the_others_finish),

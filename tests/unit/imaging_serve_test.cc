@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstring>
@@ -62,9 +63,13 @@ struct World {
     std::memcpy(CMSG_DATA(header), files.data(), sizeof files);
     CHECK(::sendmsg(client.get(), &message, MSG_NOSIGNAL) > 0);
   }
-  Status serve() const {
+  Status serve(const Status& settled = Ok{}) const {
     return serve_question(server.get(),
-                          {.max_pixels = 1000, .settle = [] { return Status(Ok{}); }, .nowhere = nowhere.get()});
+                          {.max_pixels = 1000, .settle = [&] { return settled; }, .nowhere = nowhere.get()});
+  }
+  bool is_answered() const {
+    char byte = 0;
+    return ::recv(client.get(), &byte, 1, MSG_DONTWAIT) > 0;
   }
   off_t made_bytes() const { return ::lseek(made.get(), 0, SEEK_END); }
 };
@@ -95,12 +100,34 @@ static void who_goes_without_a_question_is_an_error() {
   CHECK_ERR(w.serve(), Errc::kInvalid);
 }
 
+static void a_broken_picture_gets_a_verdict() {
+  const World w;
+  CHECK(::pwrite(w.original.get(), "x", 1, 0) == 1);
+  w.ask();
+  CHECK_OK(w.serve());
+  CHECK(w.is_answered());
+}
+
+static void a_fault_of_ours_is_no_verdict_on_a_picture() {
+  const World unsettled;
+  unsettled.ask();
+  CHECK_ERR(unsettled.serve(Error{Errc::kInternal, "sandbox: refused"}), Errc::kInternal);
+  CHECK(!unsettled.is_answered());
+  const World shortened;
+  CHECK_EQ(::ftruncate(shortened.original.get(), 5), 0);
+  shortened.ask();
+  CHECK_ERR(shortened.serve(), Errc::kInternal);
+  CHECK(!shortened.is_answered());
+}
+
 int main() {
   if (!start_vips("imaging_serve_test")) return 1;
   const CMUnitTest tests[] = {
       CASE(who_waits_gets_his_picture),
       CASE(for_who_has_hung_up_nothing_is_decoded),
       CASE(who_goes_without_a_question_is_an_error),
+      CASE(a_broken_picture_gets_a_verdict),
+      CASE(a_fault_of_ours_is_no_verdict_on_a_picture),
   };
   return RUN_TESTS("imaging_serve", tests);
 }
