@@ -74,6 +74,8 @@ inline constexpr std::uint32_t kImageSide = 65535;               // of an origin
 inline constexpr std::uint32_t kRenderedSide = 16383;            // of a picture that is made; WebP has no longer one
 inline constexpr std::uint32_t kImageFrames = 100;               // kept of a moving picture; more take seconds
 inline constexpr std::chrono::seconds kLookAtPictures{2};        // of one upload: the rest is looked at by the job
+inline constexpr unsigned kJpegScans = 100;     // each goes over the whole picture; encoders write a dozen
+inline constexpr unsigned kProbeSeconds = 3;    // of processor, for a look at a picture: 50 megapixels take one
 inline constexpr unsigned kDrawingSeconds = 1;  // of processor, for SVG and PDF: no head tells what they cost
 inline constexpr std::uint32_t kImageFramesCounted = 1U << 20;  // or pages, of an original
 // Films and sounds
