@@ -83,9 +83,9 @@ inline constexpr std::uint64_t kFilmHeadBytes = 48ULL << 20;  // of a film that 
 inline constexpr std::uint64_t kFilmBytes = 1ULL << 40;       // of a copy, most of which is a hole
 inline constexpr std::uint64_t kFilmTailBytes = 16ULL << 20;  // the same at its end, where its index may be
 inline constexpr unsigned kFilmSeconds = 2;                   // of processor, for each program that sees a film
-inline constexpr unsigned kDrawnSoundSeconds = 300;           // of a sound, from its beginning
-inline constexpr std::size_t kFilmFactsBytes = 64 * 1024;     // what ffprobe says of a film
-inline constexpr std::uint32_t kFilmStreams = 64;             // that are looked at
+inline constexpr unsigned kDrawnSoundSeconds = 120;  // of a sound, from its beginning; all of kFilmSeconds are for more
+inline constexpr std::size_t kFilmFactsBytes = 64 * 1024;  // what ffprobe says of a film
+inline constexpr std::uint32_t kFilmStreams = 64;          // that are looked at
 // Metadata of pictures
 inline constexpr std::size_t kStripWindowBytes = 64 * 1024;   // of a picture, read at once
 inline constexpr std::size_t kStripBlockBytes = 1024 * 1024;  // one Exif or XMP block held in memory; JPEG has 64 KiB
