@@ -77,8 +77,11 @@ Result<std::vector<Variant>> Variants::thumbs(std::span<const Uuid> attachment_i
   return p_.variants.find_all(attachment_ids, size->name, common_format());
 }
 
-std::vector<VariantFormat> Variants::formats_ahead() const {
-  return rules_.formats.empty() ? std::vector{VariantFormat::kPlain} : rules_.formats;
+std::vector<VariantFormat> Variants::formats_ahead(const VariantSize& size) const {
+  auto formats = rules_.formats;
+  // lists show one of it for each file, also to clients that name no format
+  if (formats.empty() || &size == thumb()) formats.push_back(VariantFormat::kPlain);
+  return formats;
 }
 
 bool Variants::may_be_made(const Attachment& original) const {
@@ -248,7 +251,7 @@ Result<unsigned> Variants::make_all(const Uuid& attachment_id, AtDeath at_death)
   Attachment original = found->attachment;
   unsigned made = 0;
   for (const VariantSize& size : rules_.sizes) {
-    for (const VariantFormat format : formats_ahead()) {
+    for (const VariantFormat format : formats_ahead(size)) {
       if (is_hopeless(original) || !suits(format, original)) continue;
       TRY_ASSIGN(const auto there, p_.variants.find({original.id, size.name, format}));
       if (there) continue;

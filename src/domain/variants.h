@@ -78,8 +78,8 @@ class Variants {
   // One that is there already.
   Result<std::optional<Variant>> find(const Attachment& original, const VariantSize& size, VariantFormat format);
   Result<Variant> get(const Attachment& original, const VariantSize& size, VariantFormat format);
-  // All sizes in the formats of the rules (where there are none: kPlain), and where nobody has looked yet, what there
-  // is to say of the picture. Broken or gone: there is nothing to do. How many were made.
+  // All sizes in the formats of the rules (where there are none: kPlain; thumb() has it in any case), and where nobody
+  // has looked yet, what there is to say of the picture. Broken or gone: there is nothing to do. How many were made.
   // Errors  kUndecodable  a helper died over it, and somebody shall come again
   Result<unsigned> make_all(const Uuid& attachment_id, AtDeath at_death = AtDeath::kComeAgain);
 
@@ -97,7 +97,7 @@ class Variants {
   Error give_up(const Attachment& original, Error why);
   Status note_broken(const Attachment& original);
   bool has_just_died(const VariantId& id);
-  std::vector<VariantFormat> formats_ahead() const;
+  std::vector<VariantFormat> formats_ahead(const VariantSize& size) const;
   bool is_fetched_in_vain(const Attachment& original) const;
 
   Parts p_;
