@@ -74,6 +74,8 @@ inline constexpr std::uint32_t kImageSide = 65535;               // of an origin
 inline constexpr std::uint32_t kRenderedSide = 16383;            // of a picture that is made; WebP has no longer one
 inline constexpr std::uint32_t kImageFrames = 100;               // kept of a moving picture; more take seconds
 inline constexpr std::chrono::seconds kLookAtPictures{2};        // of one upload: the rest is looked at by the job
+inline constexpr unsigned kJpegScans = 100;     // each goes over the whole picture; encoders write a dozen
+inline constexpr unsigned kProbeSeconds = 3;    // of processor, for a look at a picture: 50 megapixels take one
 inline constexpr unsigned kDrawingSeconds = 1;  // of processor, for SVG and PDF: no head tells what they cost
 inline constexpr std::uint32_t kImageFramesCounted = 1U << 20;  // or pages, of an original
 // Films and sounds
@@ -81,9 +83,9 @@ inline constexpr std::uint64_t kFilmHeadBytes = 48ULL << 20;  // of a film that 
 inline constexpr std::uint64_t kFilmBytes = 1ULL << 40;       // of a copy, most of which is a hole
 inline constexpr std::uint64_t kFilmTailBytes = 16ULL << 20;  // the same at its end, where its index may be
 inline constexpr unsigned kFilmSeconds = 2;                   // of processor, for all programs that see a film
-inline constexpr unsigned kDrawnSoundSeconds = 300;           // of a sound, from its beginning
-inline constexpr std::size_t kFilmFactsBytes = 64 * 1024;     // what ffprobe says of a film
-inline constexpr std::uint32_t kFilmStreams = 64;             // that are looked at
+inline constexpr unsigned kDrawnSoundSeconds = 120;  // of a sound, from its beginning; all of kFilmSeconds are for more
+inline constexpr std::size_t kFilmFactsBytes = 64 * 1024;  // what ffprobe says of a film
+inline constexpr std::uint32_t kFilmStreams = 64;          // that are looked at
 // Metadata of pictures
 inline constexpr std::size_t kStripWindowBytes = 64 * 1024;   // of a picture, read at once
 inline constexpr std::size_t kStripBlockBytes = 1024 * 1024;  // one Exif or XMP block held in memory; JPEG has 64 KiB

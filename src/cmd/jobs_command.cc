@@ -101,7 +101,7 @@ int work(const Config& settings, bool once, const Housekeeper& housekeeper) {
   auto imager = make_imager(*config);
   std::optional<Variants> variants;
   if (imager) variants.emplace(make_variants(*config, *stores, rows, variant_rows, *imager, clock));
-  handlers.emplace("make_variants", make_variants_handler(variants ? &*variants : nullptr));
+  handlers.emplace("make_variants", make_variants_handler(variants ? &*variants : nullptr, config->jobs.most_failures));
   std::optional<Mover> mover;
   if (stores->s3) {
     mover.emplace(make_mover(*config, *stores, rows, clock));

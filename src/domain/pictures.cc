@@ -45,17 +45,25 @@ bool is_verdict(const Error& error) {
   return error.code == Errc::kUndecodable && !error.retryable;
 }
 
+bool is_death(const Error& error) {
+  return error.code == Errc::kUndecodable && error.retryable;
+}
+
 void look_at_picture(Imager& imager, const FileRange& bytes, Attachment& a) {
-  if (bytes.size == 0 || !may_have_picture(a.mime_type)) return;
+  [[maybe_unused]] const Status looked = learn_of_picture(imager, bytes, a);
+}
+
+Status learn_of_picture(Imager& imager, const FileRange& bytes, Attachment& a) {
+  if (bytes.size == 0 || !may_have_picture(a.mime_type)) return Ok{};
   const auto facts = imager.probe(bytes, a.mime_type);
   if (!facts) {
     const bool is_broken = is_verdict(facts.error());
     if (is_broken) a.picture = Picture::kNone;
     a.wants_variants = !is_broken && facts.error().code != Errc::kUnsupportedType;
-    if (facts.error().code == Errc::kUnsupportedType) return;
+    if (facts.error().code == Errc::kUnsupportedType) return facts.error();
     log(Level::kInfo, is_broken ? "picture.refused" : "picture.not_looked_at",
         {{"id", to_string(a.id)}, {"type", a.mime_type}, {"detail", facts.error().detail}});
-    return;
+    return facts.error();
   }
   a.width = unless_none(facts->width);
   a.height = unless_none(facts->height);
@@ -64,6 +72,7 @@ void look_at_picture(Imager& imager, const FileRange& bytes, Attachment& a) {
   a.picture = facts->has_alpha ? Picture::kAlpha : Picture::kOpaque;
   if (!facts->placeholder.empty()) a.placeholder = facts->placeholder;
   a.wants_variants = true;
+  return Ok{};
 }
 
 }  // namespace cloakroom

@@ -21,8 +21,12 @@ bool may_move(std::string_view mime_type);
 std::span<const std::string_view> picture_types();  // those for which it says yes: the one list of them
 // Whether it is about the picture, and for ever; a process that ended over it may have been short of time or memory.
 bool is_verdict(const Error& error);
+// Whether that is how a look or a rendering ended.
+bool is_death(const Error& error);
 
 // Fills what the row has for it, and `wants_variants` unless it is known that there will be none.
 void look_at_picture(Imager& imager, const FileRange& bytes, Attachment& attachment);
+// The same for whoever wants to know why it did not help: the Imager's error, a verdict among them.
+Status learn_of_picture(Imager& imager, const FileRange& bytes, Attachment& attachment);
 
 }  // namespace cloakroom

@@ -34,6 +34,8 @@ struct VariantId {
   Uuid attachment_id;
   std::string name;
   VariantFormat format = VariantFormat::kPlain;
+
+  friend bool operator==(const VariantId&, const VariantId&) = default;
 };
 
 struct Variant {

@@ -28,6 +28,9 @@ class Locked {
 
 // An original of a type that the Imager does not know (films, where there is no ffmpeg) is not fetched again so soon.
 constexpr std::chrono::seconds kUnsupportedFor{60};
+// Nor is a helper lost again so soon because somebody reloads a page.
+constexpr std::chrono::seconds kDiedFor{60};
+constexpr std::size_t kDeaths = 256;  // that are remembered
 
 Error not_yet(const char* why) {
   return Error{Errc::kNotYet, why, {}, true};
@@ -74,8 +77,11 @@ Result<std::vector<Variant>> Variants::thumbs(std::span<const Uuid> attachment_i
   return p_.variants.find_all(attachment_ids, size->name, common_format());
 }
 
-std::vector<VariantFormat> Variants::formats_ahead() const {
-  return rules_.formats.empty() ? std::vector{VariantFormat::kPlain} : rules_.formats;
+std::vector<VariantFormat> Variants::formats_ahead(const VariantSize& size) const {
+  auto formats = rules_.formats;
+  // lists show one of it for each file, also to clients that name no format
+  if (formats.empty() || &size == thumb()) formats.push_back(VariantFormat::kPlain);
+  return formats;
 }
 
 bool Variants::may_be_made(const Attachment& original) const {
@@ -92,7 +98,18 @@ Result<Variant> Variants::get(const Attachment& original, const VariantSize& siz
   if (is_hopeless(original)) return cloaked();
   TRY_ASSIGN(auto found, p_.variants.find({original.id, size.name, format}));
   if (found) return *std::move(found);
-  return make(original, size, format);
+  const VariantId id{original.id, size.name, format};
+  if (has_just_died(id)) return cloaked();
+  auto made = make(original, size, format);
+  if (made || !is_death(made.error())) return made;
+  if (died_.size() >= kDeaths) died_.pop_front();
+  died_.emplace_back(id, p_.clock.now());
+  return cloaked();
+}
+
+bool Variants::has_just_died(const VariantId& id) {
+  while (!died_.empty() && p_.clock.now() - died_.front().second >= kDiedFor) died_.pop_front();
+  return std::any_of(died_.begin(), died_.end(), [&](const auto& one) { return one.first == id; });
 }
 
 Result<Variant> Variants::make(const Attachment& original, const VariantSize& size, VariantFormat format) {
@@ -143,17 +160,22 @@ Error Variants::give_up(const Attachment& original, Error why) {
   if (why.code != Errc::kUndecodable) return why;
   log(Level::kInfo, "picture.refused",
       {{"id", to_string(original.id)}, {"type", original.mime_type}, {"detail", why.detail}});
-  // one size or format may be too dear where others are not
-  if (!is_verdict(why) && original.picture != Picture::kUnknown) return cloaked();
+  if (is_death(why)) return why;
+  if (const Status noted = note_broken(original); !noted) return noted.error();
+  return cloaked();
+}
+
+Status Variants::note_broken(const Attachment& original) {
   Attachment broken = original;
   broken.picture = Picture::kNone;
-  if (const Status noted = p_.variants.learn(broken); !noted) return noted.error();
-  return cloaked();
+  return p_.variants.learn(broken);
 }
 
 // What an upload could not be told, because the Imager was away or is newer than the upload.
 Status Variants::learn(Attachment& original, const FileRange& bytes) {
-  look_at_picture(p_.imager, bytes, original);
+  const Status looked = learn_of_picture(p_.imager, bytes, original);
+  // who is away, or died over it, is not asked for more at once; the others say the same when it is to be rendered
+  if (!looked && looked.error().retryable) return looked;
   if (original.picture == Picture::kUnknown) return Ok{};
   TRY(p_.variants.learn(original));
   if (original.picture == Picture::kNone) return cloaked();
@@ -223,18 +245,23 @@ Result<Variant> Variants::keep(const Attachment& original, const VariantId& id, 
   return cloaked();  // the original went meanwhile
 }
 
-Result<unsigned> Variants::make_all(const Uuid& attachment_id) {
+Result<unsigned> Variants::make_all(const Uuid& attachment_id, AtDeath at_death) {
   TRY_ASSIGN(const auto found, p_.rows.find(attachment_id, std::nullopt));
   if (!found || found->attachment.status == AttachmentStatus::kQuarantined) return 0U;
   Attachment original = found->attachment;
   unsigned made = 0;
   for (const VariantSize& size : rules_.sizes) {
-    for (const VariantFormat format : formats_ahead()) {
+    for (const VariantFormat format : formats_ahead(size)) {
       if (is_hopeless(original) || !suits(format, original)) continue;
       TRY_ASSIGN(const auto there, p_.variants.find({original.id, size.name, format}));
       if (there) continue;
       const auto one = make(original, size, format);
       if (!one && one.error().code == Errc::kNotFound) return made;
+      if (!one && is_death(one.error()) && at_death == AtDeath::kGiveUp) {
+        // one size or format may be too dear where others are not
+        if (original.picture == Picture::kUnknown) TRY(note_broken(original));
+        return made;
+      }
       // another process is at it: either it makes it, or the next view does
       if (!one && one.error().code != Errc::kNotYet) return one.error();
       if (one) ++made;

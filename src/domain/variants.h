@@ -8,11 +8,14 @@
 // Where    in the store where new files go, whatever store has the original; the bytes do not count for quotas.
 // Errors   kNotFound   there is no such picture, and will be none: of this kind, or broken, which is remembered
 //          (of this kind for now: the Imager may learn it, so that is forgotten after a minute, and in no row)
+//          (nor is it remembered for longer that a helper died over it, which may have had another reason; only
+//          make_all() may take that for a verdict)
 //          kNotYet     another one is at it, or there is too much to do
 //          kImagerAway, kStore, kStoreAway, kDatabase, kDiskFull: try again later
 // Log      variant.made: one line for each picture that was decoded; picture.refused
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -40,6 +43,10 @@ struct VariantRules {
 // A place among those who make something on this node now; null: all are taken. It is free again when the last copy
 // goes.
 using MakingPlace = std::shared_ptr<void>;
+
+// What to do where a helper died over the picture: let whoever asked ask again, later; or take it for broken, where
+// nobody has seen what is in it.
+enum class AtDeath { kComeAgain, kGiveUp };
 
 class Variants {
  public:
@@ -71,9 +78,10 @@ class Variants {
   // One that is there already.
   Result<std::optional<Variant>> find(const Attachment& original, const VariantSize& size, VariantFormat format);
   Result<Variant> get(const Attachment& original, const VariantSize& size, VariantFormat format);
-  // All sizes in the formats of the rules (where there are none: kPlain), and where nobody has looked yet, what there
-  // is to say of the picture. Broken or gone: there is nothing to do. How many were made.
-  Result<unsigned> make_all(const Uuid& attachment_id);
+  // All sizes in the formats of the rules (where there are none: kPlain; thumb() has it in any case), and where nobody
+  // has looked yet, what there is to say of the picture. Broken or gone: there is nothing to do. How many were made.
+  // Errors  kUndecodable  a helper died over it, and somebody shall come again
+  Result<unsigned> make_all(const Uuid& attachment_id, AtDeath at_death = AtDeath::kComeAgain);
 
  private:
   struct Source {
@@ -87,12 +95,15 @@ class Variants {
   Result<Variant> keep(const Attachment& original, const VariantId& id, const Rendered& made);
   Status learn(Attachment& original, const FileRange& bytes);
   Error give_up(const Attachment& original, Error why);
-  std::vector<VariantFormat> formats_ahead() const;
+  Status note_broken(const Attachment& original);
+  bool has_just_died(const VariantId& id);
+  std::vector<VariantFormat> formats_ahead(const VariantSize& size) const;
   bool is_fetched_in_vain(const Attachment& original) const;
 
   Parts p_;
   VariantRules rules_;
   std::map<std::string, TimePoint, std::less<>> unsupported_;  // types, and when the Imager said so last
+  std::deque<std::pair<VariantId, TimePoint>> died_;           // over which a helper died for a view, the oldest first
 };
 
 }  // namespace cloakroom

@@ -8,12 +8,14 @@ namespace {
 
 constexpr const char* kPictures =
     "h264,hevc,libdav1d,av1,vp8,vp9,mpeg4,mpeg1video,mpeg2video,h263,theora,mjpeg,prores,dvvideo,flv,vp6,vp6f,"
-    "msmpeg4v1,msmpeg4v2,msmpeg4,wmv1,wmv2,wmv3,vc1";
+    "msmpeg4v1,msmpeg4v2,msmpeg4,wmv1,wmv2,wmv3,vc1,dnxhd,rawvideo,ffv1,cinepak,svq3";
 constexpr const char* kSounds =
     "aac,mp3float,mp3,mp2float,mp2,opus,libopus,vorbis,libvorbis,flac,alac,ac3,eac3,amrnb,amrwb,wmav1,wmav2,gsm_ms,"
     "adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,"
-    "pcm_f32le,pcm_f32be,pcm_f64le,pcm_alaw,pcm_mulaw";
-// ffprobe opens what it describes, covers and subtitles too, and gives up over one that it may not.
+    "pcm_f32le,pcm_f32be,pcm_f64le,pcm_alaw,pcm_mulaw,dca,truehd,mlp,wmapro,wmavoice,speex,libspeex,nellymoser,"
+    "adpcm_swf,adpcm_yamaha,aac_latm,mp1float,mp1,pcm_bluray,pcm_dvd";
+// ffprobe opens what it describes, covers and subtitles too, and gives up over one that it may not: a sound that is on
+// no list costs a film its picture.
 constexpr const char* kBeside = "png,bmp,srt,subrip,ass,ssa,mov_text,webvtt,text,dvdsub,dvbsub,pgssub";
 
 constexpr const char* kLookedThrough = "5000000";  // bytes, and microseconds, before ffmpeg says what is in a film

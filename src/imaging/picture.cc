@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/limits.h"
+#include "imaging/jpeg_scans.h"
 #include "imaging/kinds.h"
 
 namespace cloakroom {
@@ -53,6 +54,7 @@ Result<VipsInput> input_of(const Picture& picture) {
 Result<Picture> open_picture(std::span<const std::byte> bytes, std::string_view mime_type, std::uint64_t max_pixels) {
   TRY_ASSIGN(const ImageKind kind, kind_of(mime_type));
   if (kind.loader == kOwnReader) return open_bmp(bytes, max_pixels);
+  if (mime_type == "image/jpeg" && has_more_scans(bytes, limits::kJpegScans)) return too_large("scans");
   TRY_ASSIGN(const VipsInput input, memory_input(bytes));
   const char* const loader = vips_foreign_find_load_source(input.get());
   if (loader == nullptr) return vips_error_take("recognise");

@@ -1,7 +1,8 @@
 // picture.h — a file that was looked at: its loader fits its type, its limits hold, and no pixel was decoded yet.
 //
 // Limits   max_pixels for width x height of one frame; sides up to limits::kImageSide. Of a moving picture so many
-//          frames are kept as max_pixels and limits::kImageFrames allow, the first at least.
+//          frames are kept as max_pixels and limits::kImageFrames allow, the first at least. A JPEG has at most
+//          limits::kJpegScans scans.
 // Errors   kUnsupportedType  there are no pictures of this type
 //          kUndecodable      broken, too large, or not what its type says
 // Lifetime The bytes must outlive the Picture.

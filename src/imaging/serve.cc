@@ -149,6 +149,7 @@ Result<std::string> operate(const ImageQuestion& q, const Received& from, const 
   TRY(options.settle());
   TRY_ASSIGN(const Mapped file, Mapped::map(from.files[0].get(), q.offset, q.size));
   TRY_ASSIGN(const ImageKind kind, kind_of(q.mime_type));
+  if (q.operation == ImageQuestion::Operation::kProbe) limit_cpu_from_now(std::chrono::seconds(limits::kProbeSeconds));
   if (kind.is_drawn) limit_cpu_from_now(std::chrono::seconds(limits::kDrawingSeconds));
   TRY_ASSIGN(const Picture picture, open_picture(file.bytes(), q.mime_type, options.max_pixels));
   return operate_on(picture, q, from, nullptr);

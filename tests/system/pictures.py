@@ -89,6 +89,28 @@ def gif_bomb(side=65535):
     return b"GIF89a" + size + b"\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0" + size + b"\0\x02\x02\x44\x01\0;"
 
 
+def jpeg_of_many_scans(side=7000, scans=882):
+    """A progressive JPEG of few bytes: each scan says of 49 million grey pixels that nothing changes, bit by bit of each coefficient."""
+    def segment(marker, content):
+        return b"\xff" + bytes([marker]) + struct.pack(">H", 2 + len(content)) + content
+
+    def table(kind, symbol):
+        return segment(0xc4, bytes([kind, 1]) + bytes(15) + bytes([symbol]))
+
+    def scan(bits, first, last, high, low):
+        bits += "1" * (-len(bits) % 8)
+        body = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+        return segment(0xda, bytes([1, 1, 0, first, last, high << 4 | low])) + body
+
+    blocks = ((side + 7) // 8) ** 2
+    runs, rest = divmod(blocks, 32767)  # 0xe0: a run of 16384 blocks without anything, and of so many as 14 bits say
+    nothing = ("0" + "1" * 14) * runs + "0" + format(max(0, rest - 16384), "014b")
+    out = b"\xff\xd8" + segment(0xdb, b"\0" + b"\1" * 64) + segment(0xc2, struct.pack(">BHHB", 8, side, side, 1) + b"\1\x11\0")
+    out += table(0, 0) + table(0x10, 0xe0) + scan("0" * blocks, 0, 0, 0, 0)
+    todo = [(k, bit) for k in range(1, 64) for bit in range(13, -1, -1)][:scans - 1]
+    return out + b"".join(scan(nothing, k, k, 0 if bit == 13 else bit + 1, bit) for k, bit in todo) + b"\xff\xd9"
+
+
 def large_png(side=6000):
     """36 megapixels, made in a moment; a decoder has to do with it for longer."""
     row = b"\x02" + random.Random(1).randbytes(side * 3)

@@ -49,6 +49,15 @@ FILMS = {
     "a.avi": ("video/x-msvideo", "-c:v", "mpeg4", "-q:v", "2", "-c:a", "libmp3lame"),
     "a.mpg": ("video/mpeg", "-c:v", "mpeg1video", "-r", "25", "-q:v", "2"),
     "a.wmv": ("video/x-ms-asf", "-c:v", "wmv2", "-q:v", "2", "-c:a", "wmav2"),
+    # of discs, cameras, archives and old pages
+    "dts.mkv": ("video/x-matroska", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "dca", "-strict", "-2"),
+    "truehd.mkv": ("video/x-matroska", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "truehd", "-strict", "-2", "-ar", "48000"),
+    "speex.mkv": ("video/x-matroska", "-c:v", "mpeg4", "-q:v", "2", "-c:a", "libspeex", "-ar", "16000"),
+    "nellymoser.flv": ("video/x-flv", "-c:v", "flv", "-q:v", "2", "-c:a", "nellymoser"),
+    "adpcm.flv": ("video/x-flv", "-c:v", "flv", "-q:v", "2", "-c:a", "adpcm_swf"),
+    "ffv1.mkv": ("video/x-matroska", "-c:v", "ffv1", "-pix_fmt", "yuv420p"),
+    "raw.avi": ("video/x-msvideo", "-c:v", "rawvideo", "-pix_fmt", "yuv420p"),
+    "cinepak.avi": ("video/x-msvideo", "-c:v", "cinepak"),
 }
 SOUNDS = {
     "a.mp3": ("audio/mpeg",), "a.ogg": ("audio/ogg", "-c:a", "libvorbis"), "a.opus": ("audio/ogg", "-c:a", "libopus"),

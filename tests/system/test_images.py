@@ -263,6 +263,7 @@ def test_what_was_cut_off_is_refused(imager, kind):
 BOMBS = {
     "png": (pictures.png_bomb, "image/png"), "tiff": (pictures.tiff_bomb, "image/tiff"), "gif": (pictures.gif_bomb, "image/gif"),
     "jpeg": (lambda: saved(Image.new("L", (64, 64)), "JPEG").replace(b"\x00\x40\x00\x40", b"\xff\xff\xff\xff"), "image/jpeg"),
+    "jpeg of scans": (pictures.jpeg_of_many_scans, "image/jpeg"),
     "svg of laughs": (pictures.svg_laughs, "image/svg+xml"), "svg of uses": (pictures.svg_of_uses, "image/svg+xml"),
     "large svg": (lambda: pictures.svg(width=60000, height=60000), "image/svg+xml"),
     "deep svg": (lambda: pictures.svg("<g>" * 100000), "image/svg+xml"),

@@ -213,17 +213,18 @@ def test_who_waits_for_a_picture_is_in_nobodys_way(pictured):
 
 def test_all_sizes_are_there_soon_after_the_upload(eager):
     made = eager.upload(picture(2000, 1500), "beach.jpg")
-    wait_until(lambda: len(variants_of(eager, made)) == 3, 20, "the job made the previews")
-    assert set(variants_of(eager, made)) == {(name, "webp") for name in ("thumb", "preview", "large")}
+    wait_until(lambda: len(variants_of(eager, made)) == 4, 20, "the job made the previews")
+    assert set(variants_of(eager, made)) == {("thumb", "webp"), ("preview", "webp"), ("large", "webp"), ("thumb", "plain")}
     decoded(eager.get(url_of(made, "preview"), headers={"Accept": CHROMIUM}), "WEBP", 400, 300)
     decoded(eager.get(url_of(made, "large"), headers={"Accept": CHROMIUM}), "WEBP", 1600, 1200)
-    assert len(made_lines(eager, made["id"])) == 3
+    decoded(eager.get(url_of(made)), "JPEG", 250, 188)
+    assert len(made_lines(eager, made["id"])) == 4
     assert eager.sql("SELECT count(*) FROM jobs WHERE kind = 'make_variants'") == [(0,)]
 
 
 def test_they_go_with_the_original(eager):
     made = eager.upload(picture(), "beach.jpg")
-    wait_until(lambda: len(variants_of(eager, made)) == 3, 20, "the job made the previews")
+    wait_until(lambda: len(variants_of(eager, made)) == 4, 20, "the job made the previews")
     keys = set(variants_of(eager, made).values())
     assert keys <= set(eager.objects())
     assert eager.call("DELETE", "/api/attachments/" + made["id"]).status == 204
@@ -249,7 +250,7 @@ def test_an_imager_that_is_away_fails_no_upload_and_is_caught_up_with(new_stack)
 
 def test_rebuild_makes_them_anew_and_says_what_it_did(eager):
     made = eager.upload(picture(), "beach.jpg")
-    wait_until(lambda: len(variants_of(eager, made)) == 3, 20, "the job made the previews")
+    wait_until(lambda: len(variants_of(eager, made)) == 4, 20, "the job made the previews")
     before = variants_of(eager, made)
     assert '"finished":true' in eager.tool("variants", "--rebuild", "--json", "--missing").stdout
     assert variants_of(eager, made) == before
@@ -270,7 +271,7 @@ def in_s3(world):
 
 def test_in_s3_they_lie_beside_the_original_and_pass_nginx(in_s3):
     made = in_s3.upload(picture(), "beach.jpg")
-    wait_until(lambda: len(variants_of(in_s3, made)) == 3, 30, "the job made the previews")
+    wait_until(lambda: len(variants_of(in_s3, made)) == 4, 30, "the job made the previews")
     keys = set(variants_of(in_s3, made).values())
     assert keys <= set(in_s3.objects())
     answer = in_s3.get(url_of(made), headers={"Accept": CHROMIUM})
@@ -288,7 +289,7 @@ def test_with_redirects_thumb_url_is_presigned_once_it_is_there(new_stack, in_s3
     stack = new_stack(stack={"like": in_s3, "images": True}, DELIVERY="redirect")
     made = stack.upload(picture(), "beach.jpg")
     assert made["thumb_url"].startswith("/api/files/")
-    wait_until(lambda: len(variants_of(stack, made)) == 3, 30, "the job made the previews")
+    wait_until(lambda: len(variants_of(stack, made)) == 4, 30, "the job made the previews")
     url = stack.get("/api/attachments/" + made["id"]).json()["thumb_url"]
     assert url.startswith("http") and "X-Amz-Signature" in url
     body = stack.curl(url, user=None)

@@ -73,7 +73,7 @@ static void a_poster_is_of_its_moment() {
 
 static void a_sound_is_drawn_for_its_first_minutes() {
   const Arguments words = waveform_arguments(kKind);
-  CHECK_EQ(value_of(words, "-t"), "300");
+  CHECK_EQ(value_of(words, "-t"), "120");
   CHECK(place_of(words, "-t") < place_of(words, "-i"));
   CHECK(value_of(words, "-filter_complex").find("channel_layouts=mono,showwavespic") != std::string::npos);
 }

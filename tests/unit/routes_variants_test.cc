@@ -249,7 +249,7 @@ static void with_redirects_it_is_presigned_once_it_is_there() {
                   .clock = w.clock},
                  fake::variant_rules());
   w.app.variants = &in_s3;
-  CHECK_EQ(CHECK_OK(in_s3.make_all(a.id)), 4u);
+  CHECK_EQ(CHECK_OK(in_s3.make_all(a.id)), 5u);
   const std::string url = fake::member(w.ask("alice", "GET " + fake::meta_url(a)), "thumb_url");
   CHECK(url.starts_with("https://files.example.com/bucket/pre/"));
   CHECK_EQ(w.presigner.asked.back().type, "image/webp");

@@ -278,13 +278,15 @@ static void what_an_upload_could_not_be_told_is_learned_at_the_first_making() {
   CHECK_EQ(w.imager.rendered.size(), 1u);
 }
 
-static void ahead_of_need_all_sizes_are_made_in_the_formats_of_the_settings() {
+static void ahead_of_need_all_sizes_are_made_in_the_formats_of_the_settings_and_thumb_for_old_clients_too() {
   World w;
   const Attachment& a = w.add();
-  CHECK_EQ(CHECK_OK(w.variants().make_all(a.id)), 4u);
-  CHECK_EQ(w.variant_rows.variants.size(), 4u);
+  CHECK_EQ(CHECK_OK(w.variants().make_all(a.id)), 5u);
+  CHECK_EQ(w.variant_rows.variants.size(), 5u);
+  CHECK(CHECK_OK(w.variant_rows.find({a.id, "thumb", VariantFormat::kPlain})));
+  CHECK(!CHECK_OK(w.variant_rows.find({a.id, "preview", VariantFormat::kPlain})));
   CHECK_EQ(CHECK_OK(w.variants().make_all(a.id)), 0u);
-  CHECK_EQ(w.imager.rendered.size(), 4u);
+  CHECK_EQ(w.imager.rendered.size(), 5u);
 }
 
 static void what_moves_is_not_made_as_avif() {
@@ -292,8 +294,8 @@ static void what_moves_is_not_made_as_avif() {
   Attachment& a = w.add();
   a.mime_type = "image/gif";
   a.frames = 12;
-  CHECK_EQ(CHECK_OK(w.variants().make_all(a.id)), 2u);
-  for (const auto& asked : w.imager.rendered) CHECK(asked.wanted.format == ImageFormat::kWebp);
+  CHECK_EQ(CHECK_OK(w.variants().make_all(a.id)), 3u);
+  for (const auto& asked : w.imager.rendered) CHECK(asked.wanted.format != ImageFormat::kAvif);
 }
 
 static void the_first_page_of_many_is_made_as_avif() {
@@ -302,7 +304,7 @@ static void the_first_page_of_many_is_made_as_avif() {
     Attachment& a = w.add();
     a.mime_type = type;
     a.frames = 12;
-    CHECK_EQ(CHECK_OK(w.variants().make_all(a.id)), 4u);
+    CHECK_EQ(CHECK_OK(w.variants().make_all(a.id)), 5u);
   }
 }
 
@@ -353,7 +355,7 @@ int main() {
       CASE(an_original_that_goes_meanwhile_leaves_no_variant),
       CASE(a_store_or_a_database_that_fails_leaves_only_what_has_a_ticket),
       CASE(what_an_upload_could_not_be_told_is_learned_at_the_first_making),
-      CASE(ahead_of_need_all_sizes_are_made_in_the_formats_of_the_settings),
+      CASE(ahead_of_need_all_sizes_are_made_in_the_formats_of_the_settings_and_thumb_for_old_clients_too),
       CASE(what_moves_is_not_made_as_avif),
       CASE(the_first_page_of_many_is_made_as_avif),
       CASE(ahead_of_need_nothing_is_made_of_what_is_gone_broken_or_shut_away),
