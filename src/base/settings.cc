@@ -201,7 +201,8 @@ constexpr std::array kSettings{
     Setting{
         "VARIANT_FORMATS", "webp", false, "",
         "What browsers that name it get instead of JPEG or PNG, the best first: `webp`, `avif,webp`, or `none`. Each "
-        "size is made in each of these formats after an upload, JPEG and PNG when somebody asks. AVIF is smaller, "
+        "size is made in each of these formats after an upload, JPEG and PNG (but for `thumb`) when somebody asks. "
+        "AVIF is smaller, "
         "and takes twice as long for a large picture."},
     Setting{
         "RATE_UPLOADS", "120/m", false, "",
