@@ -69,24 +69,24 @@ int confined(const std::string& path, const Arguments& words, const std::functio
 int wrote_content(const Outcome& outcome) {
   return outcome.status && outcome.written == "content" ? 0 : 1;
 }
-int refused_for_good(const Outcome& outcome) {
+[[maybe_unused]] int refused_for_good(const Outcome& outcome) {
   return !outcome.status && outcome.status.error().code == Errc::kUndecodable && !outcome.status.error().retryable ? 0
                                                                                                                    : 1;
 }
-int died(const Outcome& outcome) {
+[[maybe_unused]] int died(const Outcome& outcome) {
   return !outcome.status && outcome.status.error().code == Errc::kUndecodable && outcome.status.error().retryable ? 0
                                                                                                                   : 1;
 }
-int not_started(const Outcome& outcome) {
+[[maybe_unused]] int not_started(const Outcome& outcome) {
   return !outcome.status && outcome.status.error().code == Errc::kUnsupportedType ? 0 : 1;
 }
 
-bool has_landlock() {
+[[maybe_unused]] bool has_landlock() {
   return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, 1 /* version */) >= 1;
 }
 
 // Exit code of a line of Python within, 0 when it raised what it should.
-int python(const std::string& statement, const std::string& expected) {
+[[maybe_unused]] int python(const std::string& statement, const std::string& expected) {
   const std::string script = "import os, socket, resource, signal, ctypes\ntry:\n  " + statement + "\nexcept " +
                              expected + ":\n  os.write(1, b'content')\n";
   return confined("/usr/bin/python3", {"-I", "-S", "-c", script}, wrote_content);
