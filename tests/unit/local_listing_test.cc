@@ -47,7 +47,7 @@ void a_folder_larger_than_what_is_held_is_read_in_turns() {
     w.file(sorted.back());
   }
   std::sort(sorted.begin(), sorted.end());
-  for (const std::size_t at_once : {1, 2, 3, 10, 249, 250, 251}) CHECK(w.keys(at_once) == sorted);
+  for (const std::size_t at_once : {1U, 2U, 3U, 10U, 249U, 250U, 251U}) CHECK(w.keys(at_once) == sorted);
 }
 
 void sizes_and_times_are_told() {
