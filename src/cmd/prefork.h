@@ -2,8 +2,7 @@
 //
 // Signals  SIGTERM, SIGINT  drain: children finish the request in hand; after shutdown_timeout they are killed
 //          SIGHUP           roll: the settings are checked by the program on disk; if they are good the parent executes
-//          it
-//                           in place (same pid, same socket), new children start, old ones drain. Nobody waits.
+//                           it in place (same pid, same socket), new children start, old ones drain. Nobody waits.
 //          SIGCHLD          a dead child is replaced, at once if it lived a second, else with back-off up to 5 s
 // Children die with their parent (PR_SET_PDEATHSIG), so a killed parent leaves nobody on the socket.
 #pragma once

@@ -1,8 +1,7 @@
 // variants.h — finds the smaller picture, or makes it: once, however many ask for it at once on however many nodes.
 //
 // Order    lock (of all nodes), a second look at the row, source in a file, render, deletion ticket, bytes, row: the
-// row
-//          is the commit point, as for uploads. Each try has an object of its own.
+//          row is the commit point, as for uploads. Each try has an object of its own.
 // Waiting  nobody waits in here. Whoever finds the lock taken, or all places of this node, gets kNotYet, and asks again
 //          a moment later (cmd/waiting_room.h).
 // Where    in the store where new files go, whatever store has the original; the bytes do not count for quotas.

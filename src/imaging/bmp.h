@@ -2,8 +2,7 @@
 //
 // Source   Windows GDI: BITMAPFILEHEADER, BITMAPCOREHEADER, BITMAPINFOHEADER and its versions 4 and 5.
 // Shape    1, 4, 8 bits by a table of colours, 16 and 32 by masks, 24 as they are; rows from below or from above. Not
-// run
-//          lengths, nor a JPEG or PNG within: nothing writes these any more.
+//          run lengths, nor a JPEG or PNG within: nothing writes these any more.
 // Bytes    hostile: each offset is checked before it is used, and the pixels are counted before memory is taken.
 // Errors   kUndecodable  cut off, of another kind, or too large
 #pragma once

@@ -1,8 +1,7 @@
 // film.h — a still picture of a film or a sound: a frame, or a drawing of how loud it is when.
 //
 // Shape    ffprobe says what is in it, ffmpeg makes the still, each in a process of its own (imaging/program.h) over a
-// copy
-//          in memory: the original itself could only be opened anew by its owner. The still is as untrusted as any
+//          copy in memory: the original itself could only be opened anew by its owner. The still is as untrusted as any
 //          picture.
 // Which    of a film the frame one second from its beginning, or the first where it is shorter; of more than 1080 lines
 //          the whole picture before that, for the others cost seconds. Of all without pictures that move: the sound.

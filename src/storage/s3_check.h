@@ -3,8 +3,7 @@
 //
 // Shape    a table of small functions (s3_check.cc), each S3Probe -> Finding; to add one, write it and add a row.
 // Order    reach the store, sign, find the bucket, store an object: when one of these fails the rest is not asked, for
-// it
-//          would only repeat the failure. All others are independent.
+//          it would only repeat the failure. All others are independent.
 // Leaves   nothing behind in the bucket, whatever fails; with `fix` the bucket, a CORS rule and a lifecycle rule, each
 // with
 //          an id of ours, beside the rules that were there.
