@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <link.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -15,6 +17,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -61,13 +64,14 @@ Status allow_beneath(int rules, const UniqueFd& place, std::uint64_t access) {
   return refused("make rules of folders for", errno);
 }
 
-Status restrict_reading(std::span<const std::string> programs) {
+// No descriptor: this kernel has no Landlock.
+Result<UniqueFd> rules_of_reading(std::span<const std::string> programs) {
   const long version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  if (version < 1) return Ok{};
+  if (version < 1) return UniqueFd();
   constexpr std::uint64_t kReads = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
   landlock_ruleset_attr attributes{};
   attributes.handled_access_fs = kReads | LANDLOCK_ACCESS_FS_EXECUTE;
-  const UniqueFd rules(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
+  UniqueFd rules(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
   if (!rules) return refused("make rules of folders for", errno);
   for (const char* folder : kReadable) {
     const auto fd = open_file(folder, O_PATH | O_DIRECTORY);
@@ -82,8 +86,7 @@ Status restrict_reading(std::span<const std::string> programs) {
     const std::uint64_t runs = path == kLoaderTable ? 0 : LANDLOCK_ACCESS_FS_EXECUTE;
     TRY(allow_beneath(rules.get(), *fd, LANDLOCK_ACCESS_FS_READ_FILE | runs));
   }
-  if (::syscall(SYS_landlock_restrict_self, rules.get(), 0) != 0) return refused("restrict the folders of", errno);
-  return Ok{};
+  return rules;
 }
 
 // --- system calls
@@ -113,10 +116,15 @@ constexpr std::array kAllowed{
 constexpr std::array kAllowedToStart{"execve",  "wait4",      "memfd_create", "ftruncate", "close_range", "setrlimit",
                                      "seccomp", "arch_prctl", "select",       "pselect6",  "epoll_wait"};
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+constexpr std::uint32_t kLowHalfOfFirstArgument = offsetof(seccomp_data, args);
+#else
+constexpr std::uint32_t kLowHalfOfFirstArgument = offsetof(seccomp_data, args) + sizeof(std::uint32_t);
+#endif
 constexpr std::uint64_t kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
 constexpr std::uint64_t kOpenForMore = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY);
 
-using Filter = std::unique_ptr<void, CDelete<seccomp_release>>;
+using FilterContext = std::unique_ptr<void, CDelete<seccomp_release>>;
 
 // Collects the first fault of many calls: libseccomp answers negative errno values.
 class Rules {
@@ -158,7 +166,7 @@ void allow_by_argument(Rules& rules) {
     rules.allow_if("fcntl", {1, SCMP_CMP_EQ, static_cast<scmp_datum_t>(command), 0});
   }
   for (const char* name : {"mmap", "mprotect", "pkey_mprotect"}) rules.allow_if(name, bits(2, PROT_EXEC, 0));
-  rules.allow_if("tgkill", {0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()), 0});  // abort()
+  rules.allow("tgkill");  // abort(); itself alone: refuse_signals_to_others()
   rules.allow_if("prctl", bits(0, 0xFFFFFFFF, PR_SET_NAME));
   rules.allow_if("prlimit64", {2, SCMP_CMP_EQ, 0, 0});  // reads a limit, sets none
 }
@@ -183,15 +191,52 @@ void refuse_more_processes(Rules& rules) {
 }
 
 // Calls of another architecture (int 0x80) kill: libseccomp's default.
-Status filter(std::uint32_t all_others, const std::function<void(Rules&)>& fill) {
-  const Filter made(seccomp_init(all_others));
+Result<FilterContext> made_filter(std::uint32_t all_others, const std::function<void(Rules&)>& fill) {
+  FilterContext made(seccomp_init(all_others));
   if (!made) return refused("filter the system calls of", ENOMEM);
   Rules rules(made.get());
   rules.note(seccomp_attr_set(made.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2));  // a tree instead of a chain of comparisons
   fill(rules);
-  if (rules.fault() == 0) rules.note(seccomp_load(made.get()));
   if (rules.fault() != 0) return refused("filter the system calls of", rules.fault());
+  return made;
+}
+
+// As the kernel takes it.
+Result<std::vector<sock_filter>> compiled(std::uint32_t all_others, const std::function<void(Rules&)>& fill) {
+  TRY_ASSIGN(const FilterContext filter, made_filter(all_others, fill));
+  const UniqueFd file(::memfd_create("filter", MFD_CLOEXEC));
+  if (!file) return refused("filter the system calls of", errno);
+  if (const int failed = seccomp_export_bpf(filter.get(), file.get()); failed < 0) {
+    return refused("filter the system calls of", -failed);
+  }
+  std::vector<sock_filter> program(BPF_MAXINSNS);
+  const auto bytes = std::as_writable_bytes(std::span(program));
+  TRY_ASSIGN(const std::size_t got, read_at(file.get(), bytes, 0));
+  program.resize(got / sizeof(sock_filter));
+  return program;
+}
+
+Status load(std::span<const sock_filter> program) {
+  const sock_fprog whole{static_cast<unsigned short>(program.size()), const_cast<sock_filter*>(program.data())};
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &whole) != 0) {
+    return refused("filter the system calls of", errno);
+  }
   return Ok{};
+}
+
+// A filter of its own: whose number this is, is not known when the others are compiled. These see to other
+// architectures.
+Status refuse_signals_to_others() {
+  const auto own = static_cast<std::uint32_t>(::getpid());
+  const std::array<sock_filter, 6> program{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_tgkill, 0, 2),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kLowHalfOfFirstArgument),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, own, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+  }};
+  return load(program);
 }
 
 Status limit(int resource, std::uint64_t most) {
@@ -225,31 +270,46 @@ void limit_cpu_from_now(std::chrono::seconds most) {
   ::setitimer(ITIMER_PROF, &once, nullptr);
 }
 
-Status confine_decoder(std::span<const std::string> programs) {
-  TRY(give_up_privileges());
-  TRY(restrict_writes({}));
-  TRY(restrict_reading(programs));
-  return filter(SCMP_ACT_ERRNO(EPERM), [&](Rules& rules) {
-    for (const char* name : kAllowed) rules.allow(name);
-    allow_by_argument(rules);
-    if (!programs.empty()) allow_to_start(rules);
-  });
+Result<DecoderCage> DecoderCage::make(std::span<const std::string> programs) {
+  DecoderCage cage;
+  TRY_ASSIGN(cage.reading_, rules_of_reading(programs));
+  TRY_ASSIGN(cage.calls_, compiled(SCMP_ACT_ERRNO(EPERM), [&](Rules& rules) {
+               for (const char* name : kAllowed) rules.allow(name);
+               allow_by_argument(rules);
+               if (!programs.empty()) allow_to_start(rules);
+             }));
+  TRY_ASSIGN(cage.settled_, compiled(SCMP_ACT_ALLOW, [](Rules& rules) {
+               refuse_more_processes(rules);
+               for (const char* name : {"execve", "arch_prctl", "ftruncate"}) rules.answer(name, EPERM);
+               rules.refuse_if("mmap", bits(2, PROT_EXEC, PROT_EXEC));
+             }));
+  return cage;
 }
 
-Status settle_decoder() {
-  return filter(SCMP_ACT_ALLOW, [](Rules& rules) {
-    refuse_more_processes(rules);
-    for (const char* name : {"execve", "arch_prctl", "ftruncate"}) rules.answer(name, EPERM);
-    rules.refuse_if("mmap", bits(2, PROT_EXEC, PROT_EXEC));
-  });
+Status DecoderCage::enter() const {
+  TRY(give_up_privileges());
+  TRY(restrict_writes({}));
+  if (reading_ && ::syscall(SYS_landlock_restrict_self, reading_.get(), 0) != 0) {
+    return refused("restrict the folders of", errno);
+  }
+  TRY(refuse_signals_to_others());
+  return load(calls_);
+}
+
+Status DecoderCage::settle() const {
+  return load(settled_);
 }
 
 Status confine_program() {
-  return filter(SCMP_ACT_ALLOW, [](Rules& rules) {
-    refuse_more_processes(rules);
-    // tgkill: the list lets it reach the helper, which was the process itself when the list was made
-    for (const char* name : {"accept4", "recvmsg", "sendmsg", "sendto", "tgkill"}) rules.answer(name, EPERM);
-  });
+  TRY_ASSIGN(const FilterContext filter, made_filter(SCMP_ACT_ALLOW, [](Rules& rules) {
+               refuse_more_processes(rules);
+               // tgkill: the list lets it reach the helper, which was the process itself when the list was made
+               for (const char* name : {"accept4", "recvmsg", "sendmsg", "sendto", "tgkill"}) rules.answer(name, EPERM);
+             }));
+  if (const int failed = seccomp_load(filter.get()); failed < 0) {
+    return refused("filter the system calls of", -failed);
+  }
+  return Ok{};
 }
 
 }  // namespace cloakroom

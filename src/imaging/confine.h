@@ -7,20 +7,26 @@
 //          else, no memory that becomes code. Reading is left below /usr and fontconfig's folders, where libraries have
 //          their tables; a store, a home or a setting is out of sight.
 // Programs who may start some (films: imaging/program.h) has them, the loader and what starting needs on its list until
-// it
-//          knows that it will start none; settle_decoder() takes all of that away again. A program that was started has
+//          it knows that it will start none; settle() takes all of that away again. A program that was started has
 //          the same list but for more processes, limits, sockets and signals. It may become any other below /usr, for
 //          the loader runs them all, and map a file as code, as the loader does: also its input, or what it has
 //          written. Neither gives it a call that it had not.
+// Cost     filters are compiled and rules are opened once, by the parent; a child hands them to the kernel. Done by
+// each
+//          child it was a fifth of what a thumbnail costs (measured: docs/performance.md).
 // Errors   kInternal  the kernel or a container's own filter refuses; the process must not go on. A kernel without
 //                     Landlock is no error: reading is then left to permissions.
 #pragma once
+
+#include <linux/filter.h>
 
 #include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "base/handle.h"
 #include "base/result.h"
 
 namespace cloakroom {
@@ -35,11 +41,24 @@ struct DecoderLimits {
 Status limit_decoder(const DecoderLimits& limits);
 Status limit_output(std::uint64_t most_bytes);  // of each file, from now on; never more than before
 Status limit_cpu(std::chrono::seconds most);    // SIGKILL when it has used more since it was forked; the same
-Status confine_decoder(std::span<const std::string> programs = {});  // paths of those that it may start
-// No program any more: what confine_decoder() without any has left. Before the first byte of a stranger is decoded.
-Status settle_decoder();
-// Of a process that is about to become one of the programs. REQUIRES: confine_decoder() with programs.
+// Of a process that is about to become one of a cage's programs. REQUIRES: enter().
 Status confine_program();
+
+// What a decoder is confined by. Made before the fork; each child enters by itself.
+class DecoderCage {
+ public:
+  static Result<DecoderCage> make(std::span<const std::string> programs = {});  // paths of those that it may start
+
+  Status enter() const;
+  // No program any more: what a cage without any has left. Before the first byte of a stranger is decoded.
+  Status settle() const;
+
+ private:
+  using Filter = std::vector<sock_filter>;
+
+  UniqueFd reading_;  // Landlock's rules; none: this kernel has no Landlock
+  Filter calls_, settled_;
+};
 
 // The process ends (SIGPROF) when it has used so much processor time from now on; 0: no longer. Also when
 // confined.

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <functional>
@@ -43,13 +44,14 @@ int exit_of(const std::function<int()>& body) {
 // The exit code of a child that confines itself and then returns step()'s value. The same must come of one that might
 // have started a program until it settled.
 int confined(const std::function<int()>& step) {
+  static const DecoderCage cage = CHECK_OK(DecoderCage::make());
   const int at_once = exit_of([&] {
-    if (!confine_decoder()) return kNotEntered;
+    if (!cage.enter()) return kNotEntered;
     return step();
   });
-  const std::vector<std::string> programs{"/bin/true"};
+  static const DecoderCage with_programs = CHECK_OK(DecoderCage::make(std::array<std::string, 1>{"/bin/true"}));
   const int settled = exit_of([&] {
-    if (!confine_decoder(programs) || !settle_decoder()) return kNotEntered;
+    if (!with_programs.enter() || !with_programs.settle()) return kNotEntered;
     return step();
   });
   CHECK_EQ(at_once, settled);

@@ -51,14 +51,20 @@ Outcome run(const std::string& path, Arguments words, bool is_confined,
   return outcome;
 }
 
+const DecoderCage& cage() {
+  static const DecoderCage made = CHECK_OK(DecoderCage::make(kPrograms));
+  return made;
+}
+
 // From a process that may start kPrograms; what `judge` finds wrong is its exit code.
 int confined(const std::string& path, const Arguments& words, const std::function<int(const Outcome&)>& judge,
              std::chrono::seconds cpu = std::chrono::seconds(1)) {
   const UniqueFd nowhere = CHECK_OK(open_file("/dev/null", O_WRONLY));
+  cage();  // made before the fork, as the parent of decoders does
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::dup2(nowhere.get(), STDERR_FILENO);
-    if (!confine_decoder(kPrograms)) ::_exit(200);
+    if (!cage().enter()) ::_exit(200);
     ::_exit(judge(run(path, words, true, cpu)));
   }
   int status = 0;
@@ -167,9 +173,10 @@ static void what_is_not_on_the_list_or_not_there_is_not_started() {
 }
 
 static void nothing_is_started_any_more_by_who_has_settled() {
+  cage();
   const pid_t pid = ::fork();
   if (pid == 0) {
-    if (!confine_decoder(kPrograms) || !settle_decoder()) ::_exit(200);
+    if (!cage().enter() || !cage().settle()) ::_exit(200);
     const Outcome outcome = run("/usr/bin/cat", {"/proc/self/fd/3"}, true);
     ::_exit(outcome.status ? 1 : 0);
   }
