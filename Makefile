@@ -26,7 +26,7 @@ PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES) 
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lfcgi
 # libvips and all it brings are for cloakroom-image alone.
 VIPS_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags vips 2>/dev/null))
-VIPS_LIBS := $(shell pkg-config --libs vips 2>/dev/null)
+VIPS_LIBS := $(shell pkg-config --libs vips libjpeg 2>/dev/null)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor $(if $(WERROR),-Werror)
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -D_GLIBCXX_ASSERTIONS
@@ -159,7 +159,7 @@ run: deps
 	$(Q)exec systemd/foreground.sh $(B)/stage
 
 RUN_PACKAGES := g++ make pkg-config libfcgi-dev libcurl4-openssl-dev libpq-dev libjansson-dev libssl-dev libfmt-dev libcli11-dev \
-  libsystemd-dev libpugixml-dev libmagic-dev libutf8proc-dev libseccomp-dev zlib1g-dev libexpected-dev libvips-dev nginx postgresql curl ca-certificates util-linux
+  libsystemd-dev libpugixml-dev libmagic-dev libutf8proc-dev libseccomp-dev zlib1g-dev libexpected-dev libvips-dev libjpeg-dev nginx postgresql curl ca-certificates util-linux
 CHECK_PACKAGES := libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw swift-proxy \
   swift-account swift-container swift-object memcached clamav-daemon systemd procps wrk strace \
   chromium chromium-driver python3-selenium libimage-exiftool-perl libheif-examples ffmpeg fonts-dejavu-core \

@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kHeif = "VipsForeignLoadHeifSource";
 
 constexpr std::array kKinds{
-    ImageKind{"image/jpeg", "VipsForeignLoadJpegSource"},
+    ImageKind{"image/jpeg", kJpegLoader},
     ImageKind{"image/png", "VipsForeignLoadPngSource"},
     ImageKind{"image/apng", "VipsForeignLoadPngSource"},  // its first frame
     ImageKind{"image/vnd.mozilla.apng", "VipsForeignLoadPngSource"},

@@ -12,7 +12,8 @@
 
 namespace cloakroom {
 
-inline constexpr std::string_view kOwnReader = "bmp";  // imaging/bmp
+inline constexpr std::string_view kOwnReader = "bmp";                         // imaging/bmp
+inline constexpr std::string_view kJpegLoader = "VipsForeignLoadJpegSource";  // before it, where it can: imaging/jpeg
 
 struct ImageKind {
   std::string_view mime_type;

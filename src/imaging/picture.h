@@ -10,11 +10,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "domain/image_ports.h"
 #include "imaging/bmp.h"
+#include "imaging/jpeg.h"
 #include "imaging/vips.h"
 
 namespace cloakroom {
@@ -26,14 +28,15 @@ struct Picture {
   std::uint32_t kept_frames = 1;        // that a moving copy of it would have
   std::uint32_t duration_ms = 0;
   bool has_alpha = false;
-  bool is_drawn = false;     // SVG, PDF
-  Bitmap own = {};           // where we read it ourselves; empty otherwise
-  bool has_profile = false;  // of colours; without one it is sRGB, or what its kind of colours usually is
+  bool is_drawn = false;              // SVG, PDF
+  Bitmap own = {};                    // where we read it ourselves; empty otherwise
+  bool has_profile = false;           // of colours; without one it is sRGB, or what its kind of colours usually is
+  std::optional<JpegHead> jpeg = {};  // of one that imaging/jpeg can read
 };
 
 Result<Picture> open_picture(std::span<const std::byte> bytes, std::string_view mime_type, std::uint64_t max_pixels);
 
-// Where a decoder may read. Each reading needs one of its own.
+// Where libvips may read, by the loader that its type may have. Each reading needs one of its own.
 Result<VipsInput> input_of(const Picture& picture);
 
 }  // namespace cloakroom

@@ -1,13 +1,17 @@
-// render.cc — libvips' thumbnailer, which decodes no more than it needs, and a saver for each format.
+// render.cc — the box, and a saver for each format.
 #include "imaging/render.h"
 
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "base/encode.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "imaging/confine.h"
+#include "imaging/jpeg.h"
+#include "imaging/shrink.h"
 #include "imaging/webp_chunks.h"
 
 namespace cloakroom {
@@ -31,10 +35,6 @@ struct ArrayDelete {
 };
 using Array = std::unique_ptr<VipsArrayDouble, ArrayDelete>;
 
-struct Box {
-  int width, height;
-};
-
 Box box_of(const Rendering& wanted) {
   const auto side = [](std::uint32_t most) {
     return static_cast<int>(most == 0 ? limits::kRenderedSide : std::min(most, limits::kRenderedSide));
@@ -44,78 +44,6 @@ Box box_of(const Rendering& wanted) {
 
 bool moves(const Picture& picture, ImageFormat format) {
   return picture.kept_frames > 1 && (format == ImageFormat::kWebp || format == ImageFormat::kGif);
-}
-
-// Takes what a step has made in place of what it was made from.
-Status replace(VipsPicture& picture, int failed, VipsImage* made, std::string_view step) {
-  if (failed != 0) return vips_error_take(step);
-  picture.reset(made);
-  return Ok{};
-}
-
-Status to_srgb(VipsPicture& picture) {
-  const VipsInterpretation now = vips_image_get_interpretation(picture.get());
-  const bool is_grey = now == VIPS_INTERPRETATION_B_W;
-  VipsImage* made = nullptr;
-  if (!is_grey && now != VIPS_INTERPRETATION_sRGB) {
-    const int failed = vips_colourspace(picture.get(), &made, VIPS_INTERPRETATION_sRGB, nullptr);
-    TRY(replace(picture, failed, made, "convert colours"));
-  }
-  if (vips_image_get_format(picture.get()) == VIPS_FORMAT_UCHAR) return Ok{};
-  const int failed = vips_cast_uchar(picture.get(), &made, nullptr);
-  return replace(picture, failed, made, "convert to 8 bits");
-}
-
-// All but what frames are shown by. A saver's "strip" leaves the colour profile (7 kB), and webpsave makes EXIF of what
-// it finds; what has no profile is taken for sRGB, which it is by now.
-Status drop_metadata(VipsPicture& picture) {
-  constexpr std::array<std::string_view, 4> kKept{"delay", "loop", "page-height", "n-pages"};
-  VipsImage* made = nullptr;
-  const int failed = vips_copy(picture.get(), &made, nullptr);
-  TRY(replace(picture, failed, made, "copy"));
-  const std::unique_ptr<char*, CDelete<g_strfreev>> names(vips_image_get_fields(picture.get()));
-  for (char** name = names.get(); *name != nullptr; ++name) {
-    if (std::find(kKept.begin(), kKept.end(), *name) == kKept.end()) vips_image_remove(picture.get(), *name);
-  }
-  return Ok{};
-}
-
-Result<VipsPicture> shrink_own(const Bitmap& own, Box box) {
-  const VipsPicture raw(vips_image_new_from_memory(own.pixels.data(), own.pixels.size(), static_cast<int>(own.width),
-                                                   static_cast<int>(own.height), static_cast<int>(own.bands),
-                                                   VIPS_FORMAT_UCHAR));
-  if (!raw) return vips_error_take("take the pixels");
-  VipsImage* made = nullptr;
-  if (vips_copy(raw.get(), &made, "interpretation", VIPS_INTERPRETATION_sRGB, nullptr) != 0) {
-    return vips_error_take("take the pixels");
-  }
-  const VipsPicture whole(made);
-  if (vips_thumbnail_image(whole.get(), &made, box.width, "height", box.height, "size", VIPS_SIZE_DOWN, nullptr) != 0) {
-    return vips_error_take("shrink");
-  }
-  return VipsPicture(made);
-}
-
-Result<VipsPicture> shrink(const Picture& picture, Box box, bool all_frames) {
-  if (!picture.own.pixels.empty()) return shrink_own(picture.own, box);
-  TRY_ASSIGN(const VipsInput input, input_of(picture));
-  // A file that was cut off is broken, whatever could still be seen of it; lesser faults are for the decoder to mend.
-  // (8.14 does not hand its own argument fail_on to loaders of sources.)
-  std::string options = "fail_on=truncated";
-  if (all_frames) options += ",n=" + std::to_string(picture.kept_frames);
-  VipsImage* made = nullptr;
-  // What has no profile is not sent through one: that moved the blue of plain sRGB by 50 of 255.
-  const int failed =
-      picture.has_profile
-          ? vips_thumbnail_source(input.get(), &made, box.width, "height", box.height, "size", VIPS_SIZE_DOWN,
-                                  "option_string", options.c_str(), "export_profile", "srgb", nullptr)
-          : vips_thumbnail_source(input.get(), &made, box.width, "height", box.height, "size", VIPS_SIZE_DOWN,
-                                  "option_string", options.c_str(), nullptr);
-  if (failed != 0) return vips_error_take("shrink");
-  VipsPicture small(made);
-  TRY(to_srgb(small));
-  TRY(drop_metadata(small));
-  return small;
 }
 
 Status flatten_on_white(VipsPicture& picture) {
@@ -176,6 +104,18 @@ Status save(VipsPicture& picture, ImageFormat format, VipsTarget* target) {
   return Ok{};
 }
 
+// libvips' own saver would start two threads for pixels that are there already.
+bool is_ready_for_jpeg(VipsImage* small) {
+  const bool is_in_memory = small->dtype == VIPS_IMAGE_SETBUF || small->dtype == VIPS_IMAGE_SETBUF_FOREIGN;
+  return is_in_memory && vips_image_hasalpha(small) == 0 && vips_image_get_n_pages(small) <= 1;
+}
+
+Status save_jpeg_now(VipsImage* small, int fd) {
+  TRY_ASSIGN(const Bitmap pixels, pixels_of(small));
+  TRY_ASSIGN(const std::vector<std::byte> made, write_jpeg(pixels, kJpegQuality));
+  return write_all(fd, made);
+}
+
 }  // namespace
 
 Result<RenderedFacts> render_picture(const Picture& picture, const Rendering& wanted, int fd) {
@@ -186,10 +126,14 @@ Result<RenderedFacts> render_picture(const Picture& picture, const Rendering& wa
     small = std::move(drawn);
     limit_cpu_from_now(std::chrono::seconds(0));
   }
-  const VipsOutput output(vips_target_new_to_descriptor(fd));
-  if (!output) return vips_error_take("open the target");
   const RenderedFacts facts{static_cast<std::uint32_t>(vips_image_get_width(small.get())),
                             static_cast<std::uint32_t>(vips_image_get_page_height(small.get())), wanted.format};
+  if (wanted.format == ImageFormat::kJpeg && is_ready_for_jpeg(small.get())) {
+    TRY(save_jpeg_now(small.get(), fd));
+    return facts;
+  }
+  const VipsOutput output(vips_target_new_to_descriptor(fd));
+  if (!output) return vips_error_take("open the target");
   TRY(save(small, wanted.format, output.get()));
   return facts;
 }

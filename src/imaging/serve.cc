@@ -74,7 +74,7 @@ class Mapped {
     }
     static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     const std::uint64_t before = offset % page;
-    void* const at = ::mmap(nullptr, size + before, PROT_READ, MAP_PRIVATE, fd, static_cast<off_t>(offset - before));
+    void* const at = ::mmap(nullptr, size + before, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, static_cast<off_t>(offset - before));
     if (at == MAP_FAILED) return errno_error("map", "the file", errno);
     return Mapped(static_cast<std::byte*>(at), size + before, before);
   }
