@@ -77,6 +77,7 @@ struct ImagesConfig {
   std::string socket;         // path; empty = no pictures are made
   std::string ffmpeg;         // path; empty = none of films and sounds
   std::uint32_t workers = 0;  // pictures made at once; 0 = as many as there are processors
+  std::uint32_t reuse = 1;    // JPEGs that one process may make
   std::uint64_t max_pixels = 0, memory_bytes = 0;
   std::chrono::seconds timeout{};
 };

@@ -5,6 +5,7 @@ namespace cloakroom {
 namespace {
 
 constexpr std::size_t kSocketPathBytes = 107;  // sun_path
+constexpr std::uint64_t kMostReuse = 1000;
 constexpr std::uint64_t kMostPixels = 1'000'000'000;
 constexpr std::uint64_t kLeastMemory = 256ULL << 20;  // the libraries alone have most of that as addresses
 constexpr std::uint64_t kMostMemory = 64ULL << 30;
@@ -23,6 +24,7 @@ ImagesConfig read_images(Reader& in) {
     in.problem("IMAGE_FFMPEG", "'" + c.ffmpeg + "' is neither the path of a program (absolute) nor off");
   }
   c.workers = static_cast<std::uint32_t>(in.number("IMAGE_WORKERS", 0, 256));
+  c.reuse = static_cast<std::uint32_t>(in.number("IMAGE_REUSE", 1, kMostReuse));
   c.max_pixels = in.number("IMAGE_MAX_PIXELS", 1, kMostPixels);
   c.memory_bytes = in.bytes("IMAGE_MEMORY");
   if (c.memory_bytes < kLeastMemory || c.memory_bytes > kMostMemory) {

@@ -41,6 +41,7 @@ struct Scoreboard {
   CallBoard scanner_calls;
   BreakerBoard imager_breaker;
   CallBoard looking, making;  // at pictures, of pictures
+  std::atomic<std::uint64_t> variants_made{0};
 
   // The parent saw a child die, perhaps inside a call.
   void forget(pid_t child) noexcept {

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <iostream>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "base/config_images.h"
 #include "base/file.h"
@@ -28,6 +30,8 @@
 
 namespace cloakroom {
 namespace {
+
+using std::chrono::milliseconds;
 
 constexpr int kExitUsage = 2;
 constexpr int kExitConfig = 78;  // EX_CONFIG
@@ -70,7 +74,7 @@ FilmOptions find_films(const ImagerConfig& config) {
 DecoderLimits limits_of(const ImagesConfig& images, bool has_films) {
   return {.memory_bytes = images.memory_bytes,
           .output_bytes = has_films ? limits::kFilmBytes : limits::kImageOutputBytes,
-          .cpu = images.timeout + std::chrono::seconds(1),
+          .cpu = images.reuse * (images.timeout + std::chrono::seconds(1)),
           .descriptors = kDescriptors};
 }
 
@@ -99,7 +103,7 @@ Result<Equipment> equip(const ImagerConfig& config) {
 // processor time where faults are dear. So what it takes comes from the end of the heap, at a place where the kernel
 // may give 2 MiB at once; one without such pages refuses, and all is as before.
 void lay_out_heap() {
-  constexpr std::size_t kHugeBytes = 2U << 20, kBytes = 4 * kHugeBytes;
+  constexpr std::size_t kHugeBytes = 2U << 20, kBytes = 6 * kHugeBytes;
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
   // NOLINTBEGIN(cppcoreguidelines-no-malloc): the heap itself is meant
@@ -115,36 +119,60 @@ void lay_out_heap() {
   // NOLINTEND(cppcoreguidelines-no-malloc)
 }
 
+constexpr milliseconds kPatience{1000};  // of a process that may make more, for the next question
+
+// Each picture has the time of one, also where the parent counts that of many.
+void begin_clock(const ImagesConfig& images) {
+  if (images.reuse == 1) return;
+  itimerval once{};
+  once.it_value.tv_sec = images.timeout.count();
+  ::setitimer(ITIMER_REAL, &once, nullptr);
+}
+
+// The next one that this process may serve; nothing: it is to end. Whoever asks about something else asks again.
+UniqueFd next_jpeg(int listener) {
+  UniqueFd connection = accept_within(listener, kPatience);
+  if (connection && !is_about_jpeg(connection.get())) connection.reset();
+  return connection;
+}
+
+int serve(const Equipment& all, UniqueFd listener, UniqueFd connection) {
+  bool is_settled = false;
+  const ServeOptions options{.max_pixels = all.config.images.max_pixels,
+                             .films = all.films,
+                             .settle = [&]() -> Status {
+                               if (!all.has_films() || std::exchange(is_settled, true)) return Ok{};
+                               TRY(limit_output(limits::kImageOutputBytes));
+                               return all.config.sandbox ? all.cage.settle() : Ok{};
+                             },
+                             .nowhere = all.nowhere.get()};
+  for (unsigned more = all.config.images.reuse - 1;; --more) {
+    if (more == 0) listener.reset();  // nobody else's question can be taken from here on
+    begin_clock(all.config.images);
+    const auto served = serve_question(connection.get(), options);
+    if (!served) log(Level::kWarning, "image.refused", {{"detail", served.error().detail}});
+    if (more == 0 || !served || !*served) return 0;
+    connection = next_jpeg(listener.get());
+    if (!connection) return 0;
+  }
+}
+
 int child_main(const Equipment& all, UniqueFd listener, UniqueFd go) {
   struct sigaction action {};
   action.sa_handler = SIG_DFL;
   ::sigaction(SIGTERM, &action, nullptr);
-  const bool is_confined = all.config.sandbox;
   Status ready = limit_decoder(limits_of(all.config.images, all.has_films()));
-  if (ready && is_confined) ready = all.cage.enter();
+  if (ready && all.config.sandbox) ready = all.cage.enter();
   if (!ready) {
     log(Level::kError, "child.start_failed", {{"detail", ready.error().detail}});
     return kExitConfig;
   }
   lay_out_heap();
   if (!wait_for_go(go.get())) return 1;
-  const UniqueFd connection = accept_one(listener.get());
+  UniqueFd connection = accept_one(listener.get());
   if (!connection) return 1;
-  // nobody else's question can be taken from here on, and the parent's clock starts
-  listener.reset();
-  go.reset();
-  const ServeOptions options{.max_pixels = all.config.images.max_pixels,
-                             .films = all.films,
-                             .settle = [&]() -> Status {
-                               if (!all.has_films()) return Ok{};
-                               TRY(limit_output(limits::kImageOutputBytes));
-                               return is_confined ? all.cage.settle() : Ok{};
-                             },
-                             .nowhere = all.nowhere.get()};
-  if (const Status served = serve_question(connection.get(), options); !served) {
-    log(Level::kWarning, "image.refused", {{"detail", served.error().detail}});
-  }
-  return 0;
+  go.reset();  // the parent's clock starts
+  return serve(all, std::move(listener), std::move(connection));
 }
 
 int run(const ImagerConfig& config, UniqueFd listener) {
@@ -168,7 +196,8 @@ int run(const ImagerConfig& config, UniqueFd listener) {
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const PoolOptions options{
       .places = config.images.workers == 0 ? cores : config.images.workers,
-      .timeout = config.images.timeout,
+      .timeout =
+          config.images.reuse * (config.images.timeout + (config.images.reuse == 1 ? milliseconds(0) : kPatience)),
       .started = [] { sd_notify(0, "READY=1"); },
       .child = [&](UniqueFd go) { return child_main(*equipment, std::move(listener), std::move(go)); }};
   return run_pool(options);

@@ -254,7 +254,7 @@ ImagerSet make_guarded_imager(const Config& c, Scoreboard* board) {
 }
 
 Variants make_variants(const Config& config, const StoreSet& stores, Rows& rows, VariantRows& variants, Imager& imager,
-                       const Clock& clock, Bulkhead* making) {
+                       const Clock& clock, const MakingBoard& board) {
   VariantRules rules{.keys = key_rule(config),
                      .object_cache_control = config.object_cache_control,
                      .orphan_grace = config.orphan_grace,
@@ -266,8 +266,10 @@ Variants make_variants(const Config& config, const StoreSet& stores, Rows& rows,
   }
   LocalStore* const local = stores.local.get();
   std::function<MakingPlace()> place;
-  if (making != nullptr) {
-    place = [making]() -> MakingPlace {
+  std::function<void()> counted;
+  if (board.made != nullptr) counted = [made = board.made] { made->fetch_add(1, std::memory_order_relaxed); };
+  if (board.making != nullptr) {
+    place = [making = board.making]() -> MakingPlace {
       Bulkhead::Place free = making->try_enter();
       return free ? std::make_shared<Bulkhead::Place>(std::move(free)) : nullptr;
     };
@@ -279,7 +281,8 @@ Variants make_variants(const Config& config, const StoreSet& stores, Rows& rows,
            .open_local = [local](const ObjectKey& key) { return local->open(key); },
            .imager = imager,
            .clock = clock,
-           .place = std::move(place)},
+           .place = std::move(place),
+           .made = counted},
           std::move(rules)};
 }
 
@@ -341,14 +344,15 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
     app_.links = &links_.emplace(LinkTokenKeys{config.link_secret, config.link_secret_previous});
   }
   app_.jobs = &job_overview_;
+  if (board != nullptr) app_.variants_made = &board->variants_made;
   app_.scanner = scanner_.guarded.get();
   app_.scanner_needed = !config.clamd_fail_open;
   if (imager_.guarded && !config.variants.empty()) {
     if (board != nullptr) {
       making_.emplace(board->making, most_calls_at_once(config.workers), kStillFor, system_bulkhead_tools());
     }
-    variants_.emplace(
-        make_variants(config, stores_, rows_, variant_rows_, *imager_.guarded, clock, making_ ? &*making_ : nullptr));
+    variants_.emplace(make_variants(config, stores_, rows_, variant_rows_, *imager_.guarded, clock,
+                                    {making_ ? &*making_ : nullptr, board ? &board->variants_made : nullptr}));
     app_.variants = &*variants_;
   }
   if (config.storage != "s3") return;

@@ -3,6 +3,7 @@
 // Lifetime what is made here lives as long as the Wiring; make it after fork(2), for connections are not shared.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "base/config.h"
@@ -87,9 +88,13 @@ ScannerSet make_guarded_scanner(const Config& config, Scoreboard* board);
 // nullopt: there are no pictures.
 std::optional<ImageClient> make_imager(const Config& config);
 ImagerSet make_guarded_imager(const Config& config, Scoreboard* board);
-// `making`: of a worker, whose children must not all make pictures at once; null: no limit.
+// Of a worker: its children must not all make pictures at once, and count together. Null: no limit, nobody counts.
+struct MakingBoard {
+  Bulkhead* making = nullptr;
+  std::atomic<std::uint64_t>* made = nullptr;
+};
 Variants make_variants(const Config& config, const StoreSet& stores, Rows& rows, VariantRows& variants, Imager& imager,
-                       const Clock& clock, Bulkhead* making = nullptr);
+                       const Clock& clock, const MakingBoard& board = {});
 Result<Identity> make_identity(const Config& config);
 Level log_level(const Config& config);
 DatabaseOptions database_options(const Config& config, const char* program);

@@ -203,6 +203,7 @@ Result<Variant> Variants::make_locked(const Attachment& original, const VariantS
        {"format", to_string(id.format)},
        {"bytes", made.size_bytes},
        {"ms", took.count()}});
+  if (p_.made) p_.made();
   return made;
 }
 

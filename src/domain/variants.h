@@ -60,6 +60,7 @@ class Variants {
     Imager& imager;
     const Clock& clock;
     std::function<MakingPlace()> place = {};  // empty: there is always one
+    std::function<void()> made = {};          // for each picture that was decoded and kept; empty: nobody counts
   };
   Variants(Parts parts, VariantRules rules) : p_(std::move(parts)), rules_(std::move(rules)) {}
 

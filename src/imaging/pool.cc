@@ -39,12 +39,13 @@ sigset_t parent_signals() {
 }
 
 // Until `fd` can be read; signals are let in meanwhile, and end us by their default.
-bool wait_readable(int fd) {
+bool wait_readable(int fd, const timespec* most = nullptr) {
   sigset_t none;
   sigemptyset(&none);
   pollfd one{fd, POLLIN, 0};
   for (;;) {
-    if (::ppoll(&one, 1, nullptr, &none) > 0) return true;
+    const int ready = ::ppoll(&one, 1, most, &none);
+    if (ready >= 0) return ready > 0;
     if (errno != EINTR) return false;
   }
 }
@@ -242,13 +243,27 @@ bool wait_for_go(int go) {
   return wait_readable(go) && ::read(go, &byte, 1) == 1;
 }
 
-UniqueFd accept_one(int listener) {
-  while (wait_readable(listener)) {
+namespace {
+
+UniqueFd accept_from(int listener, const timespec* most) {
+  while (wait_readable(listener, most)) {
     UniqueFd fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
     if (fd) return fd;
     if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) break;
   }
   return {};
+}
+
+}  // namespace
+
+UniqueFd accept_one(int listener) {
+  return accept_from(listener, nullptr);
+}
+
+UniqueFd accept_within(int listener, milliseconds most) {
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(most);
+  const timespec time{whole.count(), std::chrono::nanoseconds(most - whole).count()};
+  return accept_from(listener, &time);
 }
 
 int run_pool(const PoolOptions& options) {

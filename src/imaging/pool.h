@@ -1,4 +1,5 @@
-// pool.h — a parent that keeps processes ready, each for one question: it answers it and ends.
+// pool.h — a parent that keeps processes ready, each for one question (or for some, if it is so made): it answers and
+// ends.
 //
 // Why      A decoder that was taken over, or has lost memory, or hangs, takes nothing along: the next picture finds a
 //          process that has never seen one.
@@ -21,15 +22,17 @@ namespace cloakroom {
 
 struct PoolOptions {
   unsigned places = 1;
-  std::chrono::milliseconds timeout{10000};
-  std::function<void()> started = {};     // once, when all children are forked; may be empty
-  std::function<int(UniqueFd go)> child;  // waits at wait_for_go(), then serves; gives the exit code
+  std::chrono::milliseconds timeout{10000};  // from its first question to its end
+  std::function<void()> started = {};        // once, when all children are forked; may be empty
+  std::function<int(UniqueFd go)> child;     // waits at wait_for_go(), then serves; gives the exit code
 };
 
 // The child's side. False: the parent is gone. SIGTERM ends a child while it waits here.
 bool wait_for_go(int go);
 // A connection from the non-blocking `listener`; SIGTERM ends a child while it waits. The caller closes go after it.
 UniqueFd accept_one(int listener);
+// The same, but nothing when none comes for so long.
+UniqueFd accept_within(int listener, std::chrono::milliseconds most);
 
 // Until drained; gives the exit code. REQUIRES: one thread.
 int run_pool(const PoolOptions& options);

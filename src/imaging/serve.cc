@@ -1,4 +1,4 @@
-// serve.cc — receives, maps the file, and lets the operation run.
+// serve.cc — receives, reads or maps the file, and lets the operation run.
 #include "imaging/serve.h"
 
 #include <poll.h>
@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -25,6 +27,8 @@
 
 namespace cloakroom {
 namespace {
+
+constexpr std::string_view kJpeg = "image/jpeg";
 
 struct Received {
   std::string text;
@@ -61,10 +65,13 @@ Result<Received> receive(int connection) {
   return all;
 }
 
-// Part of a file as memory, for as long as this lives. Its owner must not shorten it meanwhile: SIGBUS.
-class Mapped {
+constexpr std::uint64_t kReadBytes = 4ULL << 20;  // what is no larger is read: pages cost more than copies
+
+// Part of a file as memory, for as long as this lives: read, or mapped where it is large. Its owner must not shorten a
+// mapped one meanwhile: SIGBUS.
+class FileBytes {
  public:
-  static Result<Mapped> map(int fd, std::uint64_t offset, std::uint64_t size) {
+  static Result<FileBytes> of(int fd, std::uint64_t offset, std::uint64_t size) {
     struct stat info {};
     if (::fstat(fd, &info) != 0) return errno_error("look at", "the file", errno);
     const auto whole = static_cast<std::uint64_t>(info.st_size);
@@ -72,28 +79,47 @@ class Mapped {
         size > whole - offset) {
       return Error{Errc::kInvalid, "the file has no such range"};
     }
-    static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-    const std::uint64_t before = offset % page;
-    void* const at = ::mmap(nullptr, size + before, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, static_cast<off_t>(offset - before));
-    if (at == MAP_FAILED) return errno_error("map", "the file", errno);
-    return Mapped(static_cast<std::byte*>(at), size + before, before);
+    return size <= kReadBytes ? read(fd, offset, size) : map(fd, offset, size);
   }
-  Mapped(Mapped&& other) noexcept
-      : at_(std::exchange(other.at_, nullptr)), size_(other.size_), before_(other.before_) {}
-  Mapped(const Mapped&) = delete;
-  Mapped& operator=(const Mapped&) = delete;
-  Mapped& operator=(Mapped&&) = delete;
-  ~Mapped() {
-    if (at_ != nullptr) ::munmap(at_, size_);
+  FileBytes(FileBytes&& other) noexcept
+      : read_(std::move(other.read_)),
+        mapped_(std::exchange(other.mapped_, nullptr)),
+        size_(other.size_),
+        before_(other.before_) {}
+  FileBytes(const FileBytes&) = delete;
+  FileBytes& operator=(const FileBytes&) = delete;
+  FileBytes& operator=(FileBytes&&) = delete;
+  ~FileBytes() {
+    if (mapped_ != nullptr) ::munmap(mapped_, size_);
   }
 
-  std::span<const std::byte> bytes() const { return {at_ + before_, size_ - before_}; }
+  std::span<const std::byte> bytes() const { return {(read_ ? read_.get() : mapped_) + before_, size_ - before_}; }
 
  private:
-  Mapped(std::byte* at, std::size_t size, std::size_t before) : at_(at), size_(size), before_(before) {}
+  FileBytes() = default;
 
-  std::byte* at_;
-  std::size_t size_, before_;
+  static Result<FileBytes> read(int fd, std::uint64_t offset, std::uint64_t size) {
+    FileBytes out;
+    out.read_.reset(new std::byte[size]);  // not make_unique: that would write zeros first
+    out.size_ = size;
+    TRY_ASSIGN(const std::size_t got, read_at(fd, {out.read_.get(), static_cast<std::size_t>(size)}, offset));
+    if (got != size) return Error{Errc::kInvalid, "the file has no such range"};
+    return out;
+  }
+  static Result<FileBytes> map(int fd, std::uint64_t offset, std::uint64_t size) {
+    static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    FileBytes out;
+    out.before_ = offset % page;
+    out.size_ = size + out.before_;
+    void* const at = ::mmap(nullptr, out.size_, PROT_READ, MAP_PRIVATE, fd, static_cast<off_t>(offset - out.before_));
+    if (at == MAP_FAILED) return errno_error("map", "the file", errno);
+    out.mapped_ = static_cast<std::byte*>(at);
+    return out;
+  }
+
+  std::unique_ptr<std::byte[]> read_;
+  std::byte* mapped_ = nullptr;
+  std::size_t size_ = 0, before_ = 0;
 };
 
 // While this lives nothing reaches the log: libraries (glib, poppler) print what they find in a file, line ends
@@ -139,7 +165,7 @@ Result<std::string> operate_on_film(const ImageQuestion& q, const Received& from
   const FileRange film{from.files[0].get(), q.offset, q.size, {}};
   TRY_ASSIGN(const Still still, still_of(options.films, film, q.mime_type, options.nowhere));
   TRY(options.settle());
-  TRY_ASSIGN(const Mapped file, Mapped::map(still.file.get(), 0, still.size_bytes));
+  TRY_ASSIGN(const FileBytes file, FileBytes::of(still.file.get(), 0, still.size_bytes));
   TRY_ASSIGN(const Picture picture, open_picture(file.bytes(), still.mime_type, options.max_pixels));
   return operate_on(picture, q, from, &still.facts);
 }
@@ -147,7 +173,7 @@ Result<std::string> operate_on_film(const ImageQuestion& q, const Received& from
 Result<std::string> operate(const ImageQuestion& q, const Received& from, const ServeOptions& options) {
   if (may_have_still(options.films, q.mime_type)) return operate_on_film(q, from, options);
   TRY(options.settle());
-  TRY_ASSIGN(const Mapped file, Mapped::map(from.files[0].get(), q.offset, q.size));
+  TRY_ASSIGN(const FileBytes file, FileBytes::of(from.files[0].get(), q.offset, q.size));
   TRY_ASSIGN(const ImageKind kind, kind_of(q.mime_type));
   if (q.operation == ImageQuestion::Operation::kProbe) limit_cpu_from_now(std::chrono::seconds(limits::kProbeSeconds));
   if (kind.is_drawn) limit_cpu_from_now(std::chrono::seconds(limits::kDrawingSeconds));
@@ -168,7 +194,20 @@ bool is_verdict(const Error& error) {
 
 }  // namespace
 
-Status serve_question(int connection, const ServeOptions& options) {
+bool is_about_jpeg(int connection) {
+  std::string text(limits::kImageMessageBytes, '\0');
+  iovec part{text.data(), text.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  const ssize_t got = ::recvmsg(connection, &message, MSG_PEEK);  // without room for descriptors none comes along
+  if (got <= 0) return false;
+  text.resize(static_cast<std::size_t>(got));
+  const auto question = parse_image_question(text);
+  return question && question->mime_type == kJpeg;
+}
+
+Result<bool> serve_question(int connection, const ServeOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
   TRY_ASSIGN(const Received received, receive(connection));
   TRY_ASSIGN(const ImageQuestion question, parse_image_question(received.text));
@@ -176,7 +215,7 @@ Status serve_question(int connection, const ServeOptions& options) {
   if (received.files.size() != (renders ? 2U : 1U)) return Error{Errc::kInvalid, "the question lacks its files"};
   if (!is_waited_for(connection)) {
     log(Level::kInfo, "image.skipped", {{"op", renders ? "render" : "probe"}, {"type", question.mime_type}});
-    return Ok{};
+    return false;
   }
   const auto done = [&] {
     const Quiet quiet(options.nowhere);
@@ -194,7 +233,7 @@ Status serve_question(int connection, const ServeOptions& options) {
        {"type", question.mime_type},
        {"ms", ms},
        {"detail", done ? std::string() : done.error().detail}});
-  return Ok{};
+  return done && question.mime_type == kJpeg;
 }
 
 }  // namespace cloakroom

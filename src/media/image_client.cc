@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <span>
 
 #include "base/limits.h"
@@ -36,6 +37,8 @@ Error away(std::string what) {
 Error away(std::string_view operation, int number) {
   return away(errno_error(operation, "the picture maker", number).detail);
 }
+
+constexpr unsigned kMostTurns = 3;
 
 // What the picture maker may know of. It has the last word.
 bool may_have_picture(std::string_view mime_type) {
@@ -62,7 +65,17 @@ Result<UniqueFd> connect_to(const std::string& path) {
   return fd;
 }
 
-Status send_question(int socket, const std::string& text, std::span<const int> descriptors) {
+// One try. `unread`: the other side has closed without having read the question.
+struct Turn {
+  Result<std::string> answer;
+  bool unread = false;
+};
+
+Turn failed(std::string_view operation, int number) {
+  return {away(operation, number), number == ECONNRESET || number == EPIPE};
+}
+
+std::optional<Turn> send_question(int socket, const std::string& text, std::span<const int> descriptors) {
   iovec part{const_cast<char*>(text.data()), text.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> control{};
   msghdr message{};
@@ -75,35 +88,39 @@ Status send_question(int socket, const std::string& text, std::span<const int> d
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
   std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
-  if (::sendmsg(socket, &message, MSG_NOSIGNAL) < 0) return away("ask", errno);
-  return Ok{};
+  if (::sendmsg(socket, &message, MSG_NOSIGNAL) < 0) return failed("ask", errno);
+  return std::nullopt;
 }
 
-Result<std::string> receive_answer(int socket, Clock::time_point deadline) {
+Turn receive_answer(int socket, Clock::time_point deadline) {
   std::string text(limits::kImageMessageBytes, '\0');
   for (;;) {
     // MSG_TRUNC: how long it was, even if it is longer; descriptors that come along are closed by the kernel
     const ssize_t got = ::recv(socket, text.data(), text.size(), MSG_TRUNC);
-    if (got > static_cast<ssize_t>(text.size())) return Error{Errc::kUndecodable, "imager: its answer is too long"};
+    if (got > static_cast<ssize_t>(text.size())) return {Error{Errc::kUndecodable, "imager: its answer is too long"}};
     if (got > 0) {
       text.resize(static_cast<std::size_t>(got));
-      return text;
+      return {std::move(text)};
     }
-    if (got == 0) return Error{Errc::kUndecodable, "imager: its process ended over this file", {}, true};
+    if (got == 0) return {Error{Errc::kUndecodable, "imager: its process ended over this file", {}, true}};
     if (errno == EINTR) continue;
-    if (errno != EAGAIN) return away("read the answer of", errno);  // ECONNRESET: nobody read the question
+    if (errno != EAGAIN) return failed("read the answer of", errno);
     const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
     pollfd one{socket, POLLIN, 0};
-    if (left <= 0 || ::poll(&one, 1, static_cast<int>(left)) == 0) return away("it took too long");
+    if (left <= 0 || ::poll(&one, 1, static_cast<int>(left)) == 0) return {away("it took too long")};
   }
 }
 
 Result<std::string> ask(const ImageClientOptions& options, const ImageQuestion& question,
                         std::span<const int> descriptors) {
   const auto deadline = Clock::now() + options.timeout;
-  TRY_ASSIGN(const UniqueFd socket, connect_to(options.socket));
-  TRY(send_question(socket.get(), image_question(question), descriptors));
-  return receive_answer(socket.get(), deadline);
+  for (unsigned turn = 1;; ++turn) {
+    TRY_ASSIGN(const UniqueFd socket, connect_to(options.socket));
+    auto tried = send_question(socket.get(), image_question(question), descriptors);
+    if (!tried) tried = receive_answer(socket.get(), deadline);
+    // by a process that was about to end, or that makes JPEGs alone: another one will read it
+    if (!tried->unread || turn == kMostTurns) return std::move(tried->answer);
+  }
 }
 
 // What a helper is given it could also write to, if we can: so it gets a description of its own that only reads.

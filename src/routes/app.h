@@ -1,6 +1,7 @@
 // app.h — what the handlers share: the services they call, and the request they answer.
 #pragma once
 
+#include <atomic>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,13 +49,14 @@ struct App {
   Downloads& downloads;
   Identity& identity;
   const Clock& clock;
-  DirectUploads* direct_uploads = nullptr;  // null where new files do not go to an S3 store
-  BlobStore* fallback = nullptr;            // where they go while `store` is away; null: nowhere
-  const LinkTokens* links = nullptr;        // null: no links
-  Scanner* scanner = nullptr;               // null: nothing is scanned
-  bool scanner_needed = true;               // without it no upload is taken
-  Variants* variants = nullptr;             // null: there are no pictures
-  JobOverview* jobs = nullptr;              // null: nobody is asked about the queue
+  DirectUploads* direct_uploads = nullptr;                    // null where new files do not go to an S3 store
+  BlobStore* fallback = nullptr;                              // where they go while `store` is away; null: nowhere
+  const LinkTokens* links = nullptr;                          // null: no links
+  Scanner* scanner = nullptr;                                 // null: nothing is scanned
+  bool scanner_needed = true;                                 // without it no upload is taken
+  Variants* variants = nullptr;                               // null: there are no pictures
+  JobOverview* jobs = nullptr;                                // null: nobody is asked about the queue
+  const std::atomic<std::uint64_t>* variants_made = nullptr;  // by this worker's children; null: nobody counts
 };
 
 struct Context {

@@ -36,9 +36,15 @@ Result<Response> get_readyz(App& app, const Context& context) {
 Result<Response> get_metrics(App& app, const Context&) {
   Response response;
   response.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8").add("Cache-Control", "no-store");
+  if (app.variants_made != nullptr) {
+    response.body =
+        "# HELP cloakroom_variants_made_total Pictures decoded for a preview by this worker.\n"
+        "# TYPE cloakroom_variants_made_total counter\ncloakroom_variants_made_total " +
+        std::to_string(app.variants_made->load(std::memory_order_relaxed)) + "\n";
+  }
   if (app.jobs == nullptr) return response;
   TRY_ASSIGN(const auto kinds, app.jobs->by_kind());
-  response.body = job_metrics(kinds);
+  response.body += job_metrics(kinds);
   return response;
 }
 

@@ -59,13 +59,16 @@ class PictureLoads:
 
     # --- making -----------------------------------------------------------------------------------------------------
 
-    def start(self, under=()):
+    def start(self, under=(), **settings):
         log = self.folder / "image.log"
         log.unlink(missing_ok=True)  # what an earlier one said is no sign of this one
-        return Imager(self.bench.stage.app, self.folder, log, under, IMAGE_WORKERS="1")
+        return Imager(self.bench.stage.app, self.folder, log, under, IMAGE_WORKERS="1", **settings)
 
-    def ours(self, _):
-        imager = self.start()
+    def reused(self, _):
+        return self.ours(_, IMAGE_REUSE="1000")
+
+    def ours(self, _, **settings):
+        imager = self.start(**settings)
         try:
             self.check(imager)  # the first ones have all children started
             before = cpu_seconds(imager.process.pid)
@@ -137,6 +140,7 @@ class PictureLoads:
         thumbnail, plain = self.paths()
         return [
             Load("thumbnail, cold", self.ours, "vipsthumbnail", 0.8, unit="/s CPU"),
+            Load("thumbnail, cold, IMAGE_REUSE", self.reused, "sharp", 1.0, unit="/s CPU"),
             Load("vipsthumbnail", self.vipsthumbnail, unit="/s CPU"),
             Load("sharp", self.sharp, unit="/s CPU"),
             Load("thumbnail, warm", read(thumbnail), "plain file, warm", 0.9),

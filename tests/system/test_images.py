@@ -404,6 +404,34 @@ def test_sigterm_lets_a_picture_be_finished(world):
     assert imager.process.wait() == 0
 
 
+def test_a_process_may_make_several_jpegs_and_nothing_else(world):
+    one = Imager(world.app, world.folder("reused"), IMAGE_WORKERS="1", IMAGE_REUSE="3")
+    jpeg, png = saved(quadrants(1000, 800), "JPEG"), saved(quadrants(40, 20), "PNG")
+
+    def made(data=jpeg, kind="image/jpeg"):
+        for _ in range(3):  # closed unread by who takes JPEGs alone: asked again, as the worker does
+            try:
+                return one.render(data, kind, "jpeg", 100)
+            except ConnectionResetError:
+                pass
+        raise AssertionError("nobody read it")
+
+    try:
+        wait_until(lambda: len(one.helpers()) == 2, 10, "two helpers")
+        before = set(one.helpers())
+        sizes = [made().picture().size for _ in range(7)]
+        assert sizes == [(100, 80)] * 7
+        wait_until(lambda: len(one.helpers()) == 2, 10, "two helpers again")
+        assert not before & set(one.helpers()), "each ended after three"
+        assert made().picture().size == (100, 80)
+        assert made(png, "image/png").picture().size == (40, 20)
+        refused(made(jpeg[:-len(jpeg) // 2]))
+        assert made().picture().size == (100, 80), "the next one has another process"
+        assert "took_too_long" not in one.process.text() and "helper_died" not in one.process.text()
+    finally:
+        assert one.stop() == 0
+
+
 def test_a_socket_of_systemd_is_taken(world):
     """As descriptor 3, with LISTEN_FDS and LISTEN_PID."""
     import socket

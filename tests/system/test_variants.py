@@ -1,6 +1,7 @@
 """test_variants.py — previews: made ahead, made once however many ask, sent as files are, gone with their original."""
 import io
 import random
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -37,6 +38,12 @@ def made_lines(stack, file_id):
     """What was decoded for a file, by every process of the stack."""
     return [line for name, text in stack.all_logs().items() if name.startswith(("worker", "jobs"))
             for line in text.splitlines() if "event=variant.made" in line and file_id in line]
+
+
+def decodes(stack):
+    """What the metrics of its worker say."""
+    text = stack.get("/metrics", "service").body.decode()
+    return int(re.search(r"^cloakroom_variants_made_total (\d+)$", text, re.M)[1])
 
 
 def variants_of(stack, made):
@@ -181,6 +188,7 @@ def test_unknown_names_are_the_404_of_all(pictured):
 def test_a_hundred_first_requests_over_two_nodes_decode_once(pictured, second_node):
     made = pictured.upload(picture(4000, 3000), "large.jpg")
     identity = pictured.identity("alice")
+    counted = decodes(pictured) + decodes(second_node)
     started = time.monotonic()
     with ThreadPoolExecutor(100) as pool:
         answers = list(pool.map(lambda i: call((pictured, second_node)[i % 2].port, "GET", url_of(made), identity),
@@ -191,6 +199,7 @@ def test_a_hundred_first_requests_over_two_nodes_decode_once(pictured, second_no
     decoded(answers[0], "JPEG", 250, 188)
     lines = made_lines(pictured, made["id"]) + made_lines(second_node, made["id"])
     assert len(lines) == 1, lines
+    assert decodes(pictured) + decodes(second_node) == counted + 1
     assert took < 15, took
 
 
