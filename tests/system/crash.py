@@ -55,9 +55,10 @@ def fill(stack, count, first=0, name="{}.bin", user="alice"):
 
 def fill_both(new_stack, count, **settings):
     """A stack that has files on its disk, from before it went to S3, some that it keeps aside, and some in its bucket."""
-    disk = new_stack(stack={"jobs": False}, **KEPT, **settings)
+    disk = new_stack(stack={"jobs": False}, NODE_NAME="node1", **settings)
     stack = new_stack(stack={"like": disk, "s3": True, "jobs": False}, **KEPT, **settings)
-    cut_off = new_stack(stack={"like": stack, "jobs": False}, **KEPT, **settings, S3_ENDPOINT=_NOWHERE)
+    cut_off = new_stack(stack={"like": stack, "jobs": False}, **KEPT, **settings, S3_ENDPOINT=_NOWHERE,
+                        UPLOAD_STORAGE_PATH=disk.settings["UPLOAD_STORAGE_PATH"])
     share = count // 3
     files = fill(disk, share) + fill(cut_off, share, share) + fill(stack, count - 2 * share, 2 * share)
     places = stack.sql("SELECT store, key LIKE '.kept/%%', count(*) FROM attachments GROUP BY 1, 2 ORDER BY 1, 2")
