@@ -61,6 +61,9 @@ inline constexpr std::uint64_t kFetchedPictureBytes = 256ULL
 inline constexpr std::size_t kVariantSizes = 16;              // in VARIANTS: each picture is made so often
 inline constexpr std::uint32_t kVariantSide = 8192;           // pixels of a side: a variant is for screens
 
+// Clean-up
+inline constexpr std::size_t kNamedLeftOvers = 100;  // of each kind, that one run names; it counts all
+
 // Virus scanner
 inline constexpr std::size_t kScannerReplyBytes = 1024;     // one answer of clamd; a longer one is none of its own
 inline constexpr std::size_t kScannerSignatureBytes = 128;  // name of a signature, in the log

@@ -1,8 +1,11 @@
 // cleanup_command.cc — `cloakroom cleanup`: removes what nobody needs any more, and says why.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
+#include <map>
 
+#include "base/limits.h"
 #include "cmd/commands.h"
 #include "cmd/progress.h"
 #include "cmd/sweeper.h"
@@ -34,7 +37,8 @@ CleanupRules rules_of(const Config& config, const Wishes& wishes) {
 // One line a file on standard output, for people or as JSON, while the work goes on.
 class Teller {
  public:
-  explicit Teller(const Wishes& wishes) : wishes_(wishes), bar_("files", 0, !wishes.json) {}
+  // `all`: how many files there are to be looked at; 0: nobody knows.
+  Teller(const Wishes& wishes, std::uint64_t all) : wishes_(wishes), bar_("files", all, !wishes.json) {}
 
   void file(const CleanupCandidate& one, const Error* failure) {
     const char* const what = failure != nullptr ? "kept" : wishes_.dry_run ? "would remove" : "removed";
@@ -53,6 +57,19 @@ class Teller {
     std::cout << "\n";
   }
 
+  // A left-over by its name; of each kind the first ones alone, for there may be many. People get them of a rehearsal.
+  void left_over(const char* kind, std::string_view name, std::string_view why) {
+    if (++named_[kind] > limits::kNamedLeftOvers) return;
+    bar_.clear();
+    if (wishes_.json) {
+      Summary line;
+      line.text("what", wishes_.dry_run ? "would clear" : "cleared").text("kind", kind).text("name", name);
+      std::cout << line.text("reason", why).json() << "\n";
+    } else if (wishes_.dry_run) {
+      std::cout << fmt::format("would clear {} {}: {}\n", kind, name, why);
+    }
+  }
+
   void so_far(const CleanupTotals& totals) {
     bar_.show(totals.looked_at, fmt::format("{} to remove", totals.candidates));
   }
@@ -61,6 +78,7 @@ class Teller {
  private:
   const Wishes& wishes_;
   Progress bar_;
+  std::map<std::string_view, std::size_t> named_;
 };
 
 // What is no file yet, or no more.
@@ -69,19 +87,44 @@ struct Leftovers {
   std::uint64_t direct_uploads = 0, tickets = 0;
 };
 
-Result<Leftovers> clear_leftovers(const Config& config, const StoreSet& stores, Database& database, bool is_rehearsal) {
+Result<Leftovers> clear_leftovers(const Config& config, const StoreSet& stores, Database& database, bool is_rehearsal,
+                                  Teller& teller) {
   Leftovers out;
   database.begin_request();
   PgDirectUploads direct(database);
+  PgJobQueue queue(database, "");
+  TRY_ASSIGN(const auto expired, direct.expired(config.orphan_grace, limits::kNamedLeftOvers));
+  TRY_ASSIGN(const auto objects, queue.due_objects(limits::kNamedLeftOvers));
   if (is_rehearsal) {
     TRY_ASSIGN(out.direct_uploads, direct.count_expired(config.orphan_grace));
-    TRY_ASSIGN(out.tickets, PgJobQueue(database, "").count_due_tickets());
+    TRY_ASSIGN(out.tickets, queue.count_due_tickets());
   } else {
     TRY_ASSIGN(out.direct_uploads, direct.clean_up(config.orphan_grace));
-    TRY_ASSIGN(out.tickets, PgJobQueue(database, "").collect_tickets());
+    TRY_ASSIGN(out.tickets, queue.collect_tickets());
   }
-  out.swept = Sweeper(config, stores, database, std::nullopt).sweep(is_rehearsal);
+  for (const ExpiredUpload& one : expired) {
+    const auto name = fmt::format("{} {} ({} bytes)", to_string(one.id), one.filename, one.size_bytes);
+    teller.left_over("direct upload", name, one.is_complete ? "it is complete and expired" : "it expired");
+  }
+  for (const std::string& object : objects) teller.left_over("object", object, "its upload never got its row");
+  const auto seen = [&teller](Leftover kind, std::string_view name) {
+    if (kind == Leftover::kFile) {
+      teller.left_over("file", name, "a killed process left it");
+    } else {
+      teller.left_over("unfinished upload", name, "nobody completed it");
+    }
+  };
+  out.swept = Sweeper(config, stores, database, std::nullopt).sweep(is_rehearsal, seen);
   return out;
+}
+
+// Where somebody watches: the numbers cost the database a moment.
+std::uint64_t files_to_look_at(PgCleanup& rows, const CleanupRules& rules) {
+  const bool walks_all = !rules.retention.empty() || rules.asks_owner;
+  if (!walks_all && rules.stale.count() == 0) return 0;
+  const auto count = walks_all ? rows.count_all() : rows.count_stale(rules.stale);
+  if (!count || walks_all || rules.limit == 0) return count.value_or(0);
+  return std::min(*count, rules.limit);
 }
 
 void report(const Wishes& wishes, const CleanupTotals& totals, const Leftovers& left, bool is_whole) {
@@ -122,20 +165,22 @@ int run_cleanup(const Wishes& wishes) {
   auto lock = CommandLock::take(database, "cleanup", config->node_name);
   if (!lock) return complain(lock.error());
 
-  Teller teller(wishes);
   PgCleanup rows(database, config->cleanup.owner_query);
+  const CleanupRules rules = rules_of(*config, wishes);
+  const bool is_watched = !wishes.json && Progress::is_possible();
+  Teller teller(wishes, is_watched ? files_to_look_at(rows, rules) : 0);
   const auto between = [&](const CleanupTotals& totals) -> Status {
     teller.so_far(totals);
     if (stop.is_asked()) return Error{Errc::kNotYet, "stopped; run it again to go on"};
     return lock->keep();
   };
-  Cleanup cleanup(rows, rules_of(*config, wishes),
+  Cleanup cleanup(rows, rules,
                   {.removed = [&](const CleanupCandidate& one) { teller.file(one, nullptr); },
                    .failed = [&](const CleanupCandidate& one, const Error& why) { teller.file(one, &why); },
                    .between = between});
   const auto walked = cleanup.run();
   const auto left =
-      walked ? clear_leftovers(*config, *stores, database, wishes.dry_run) : Result<Leftovers>(Leftovers{});
+      walked ? clear_leftovers(*config, *stores, database, wishes.dry_run, teller) : Result<Leftovers>(Leftovers{});
   teller.finish();
   report(wishes, cleanup.totals(), left ? *left : Leftovers{}, walked && *walked);
   if (!walked) return complain(walked.error());
@@ -151,7 +196,7 @@ void add_cleanup(CLI::App& cli, Command& chosen) {
   CLI::App* command = cli.add_subcommand(
       "cleanup", "remove stale uploads, what RETENTION and OWNER_QUERY say, and left-overs; safe to repeat");
   command->add_flag("--dry-run", wishes->dry_run, "only say what would be removed, and why");
-  command->add_flag("--json", wishes->json, "one JSON object a line: each file, at the end a summary");
+  command->add_flag("--json", wishes->json, "one JSON object a line: each file, left-overs, at the end a summary");
   command->add_flag("--force", wishes->force, "believe OWNER_QUERY also when it knows none of many messages");
   command->add_option("--batch", wishes->batch, "files removed in one transaction")
       ->check(CLI::Range(1, 10000))

@@ -49,8 +49,12 @@ std::string progress_line(std::uint64_t done, std::uint64_t all, std::chrono::mi
 Progress::Progress(std::string unit, std::uint64_t all, bool is_wanted)
     : unit_(std::move(unit)),
       all_(all),
-      is_shown_(is_wanted && ::isatty(STDERR_FILENO) == 1),
+      is_shown_(is_wanted && is_possible()),
       began_(std::chrono::steady_clock::now()) {}
+
+bool Progress::is_possible() {
+  return ::isatty(STDERR_FILENO) == 1;
+}
 
 Progress::~Progress() {
   if (width_ > 0) std::cerr << "\n";

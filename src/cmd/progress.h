@@ -30,6 +30,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  static bool is_possible();  // standard error is a terminal
+
   void show(std::uint64_t done, std::string_view note = {});
   // For lines on standard output in between: the bar is taken away, and comes back with the next show().
   void clear();

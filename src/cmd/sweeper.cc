@@ -34,7 +34,7 @@ void Sweeper::sweep_when_due() {
   sweep();
 }
 
-Sweeper::Found Sweeper::sweep(bool is_rehearsal) {
+Sweeper::Found Sweeper::sweep(bool is_rehearsal, const Seen& seen) {
   Found found;
   const auto report = [&](std::string_view what, const Result<std::size_t>& removed) {
     if (!removed) {
@@ -46,7 +46,9 @@ Sweeper::Found Sweeper::sweep(bool is_rehearsal) {
     return *removed;
   };
   for (const std::string& folder : folders_) {
-    const auto removed = sweep_old_files(folder, file_age_, is_rehearsal);
+    const auto removed = sweep_old_files(folder, file_age_, is_rehearsal, [&](std::string_view name) {
+      if (seen) seen(Leftover::kFile, std::string(folder).append("/").append(name));
+    });
     const bool no_folder = !removed && removed.error().code == Errc::kNotFound;
     if (!no_folder) found.files += report("files", removed);
   }
@@ -64,7 +66,10 @@ Sweeper::Found Sweeper::sweep(bool is_rehearsal) {
     TRY_ASSIGN(const auto known, tickets_.find(ticket));
     return known && known->upload_id == upload_id;
   };
-  const LeftoverRule rule{key_prefix_, now - upload_age_, now - direct_age_, is_promised, is_rehearsal};
+  const auto dropped = [&seen](const S3Upload& upload) {
+    if (seen) seen(Leftover::kUpload, upload.key);
+  };
+  const LeftoverRule rule{key_prefix_, now - upload_age_, now - direct_age_, is_promised, is_rehearsal, dropped};
   found.uploads = report("uploads", abort_leftovers(s3_->client(), rule));
   return found;
 }

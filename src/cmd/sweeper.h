@@ -4,8 +4,10 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/config.h"
@@ -14,6 +16,8 @@
 #include "db/rate_limits.h"
 
 namespace cloakroom {
+
+enum class Leftover { kFile, kUpload };
 
 // Temporary files of killed workers, bodies of a killed nginx, parts of uploads to the store that nobody completed.
 class Sweeper {
@@ -27,8 +31,10 @@ class Sweeper {
     std::size_t files = 0, uploads = 0;
     bool is_whole = true;  // false: something could not be looked at or removed; the log says what
   };
-  // In a rehearsal nothing is removed, and nothing logged but faults.
-  Found sweep(bool is_rehearsal = false);
+  // In a rehearsal nothing is removed, and nothing logged but faults. `seen` is told of each left-over, by the path of
+  // a file or the key of an upload.
+  using Seen = std::function<void(Leftover kind, std::string_view name)>;
+  Found sweep(bool is_rehearsal = false, const Seen& seen = {});
 
  private:
   std::vector<std::string> folders_;

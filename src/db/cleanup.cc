@@ -23,6 +23,12 @@ constexpr Statement kNext{"next_for_cleanup", "SELECT " CLOAKROOM_CLEANUP_COLUMN
                                               " FROM attachments a WHERE a.id > $1::uuid AND a.status <> 'quarantined'"
                                               " ORDER BY a.id LIMIT $2::int8"};
 
+constexpr const char* kCountAll = "SELECT count(*) FROM attachments WHERE status <> 'quarantined'";
+constexpr const char* kCountStale =
+    "SELECT count(*) FROM attachments a WHERE a.status = 'uploaded' AND a.external_url IS NULL"
+    " AND a.created_at < now() - $1::int8 * interval '1 hour'"
+    " AND (a.unlinked_at IS NULL OR a.unlinked_at < now() - $1::int8 * interval '1 hour')";
+
 constexpr Statement kBury{"bury",
                           "SELECT cloakroom_bury($1::uuid[], $2::text[], $3::text[], $4::timestamptz,"
                           " $5::int8 * interval '1 hour')"};
@@ -70,6 +76,18 @@ Result<CleanupPage> PgCleanup::next(const Uuid& after, std::size_t most) {
   params.uuid(after).int8(static_cast<std::int64_t>(most));
   TRY_ASSIGN(const auto set, database_.run(kNext, params));
   return read_page(set);
+}
+
+Result<std::uint64_t> PgCleanup::count_stale(std::chrono::hours age) {
+  Params params;
+  params.int8(age.count());
+  TRY_ASSIGN(const auto set, database_.run_once(kCountStale, params));
+  return static_cast<std::uint64_t>(set.integer(0, 0));
+}
+
+Result<std::uint64_t> PgCleanup::count_all() {
+  TRY_ASSIGN(const auto set, database_.run_once(kCountAll, Params{}));
+  return static_cast<std::uint64_t>(set.integer(0, 0));
 }
 
 Result<std::set<std::string>> PgCleanup::ask_owner(std::span<const std::string> message_ids) {

@@ -20,6 +20,9 @@ class PgCleanup final : public CleanupRows {
 
   Result<CleanupPage> stale(std::chrono::hours age, const std::optional<CleanupFile>& after, std::size_t most) override;
   Result<CleanupPage> next(const Uuid& after, std::size_t most) override;
+  // How many stale() and next() give in all, as of now.
+  Result<std::uint64_t> count_stale(std::chrono::hours age);
+  Result<std::uint64_t> count_all();
   Result<std::set<std::string>> living(std::span<const std::string> message_ids) override;
   Result<std::vector<Uuid>> bury(std::span<const CleanupCandidate> candidates, TimePoint seen,
                                  std::chrono::hours undo) override;

@@ -28,16 +28,17 @@ constexpr const char* kHolder =
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND ((l.classid::int8 << 32) | l.objid::int8) = " CLOAKROOM_COMMAND_LOCK;
 
-Error held_by(Database& database, const std::string& command) {
+constexpr int kTries = 5;  // while the lock is held by somebody who is gone when we ask for the name
+
+// "" for nobody, who has let go of it since.
+std::string holder_of(Database& database, const std::string& command) {
   Params params;
   params.text(command);
-  std::string detail = "cloakroom " + command + " is at work already";
   const auto found = database.run_once(kHolder, params);
-  if (found && found->rows() > 0) {
-    detail.append(": ").append(found->text(0, 0));
-    if (!found->is_null(0, 1)) detail.append(", since ").append(iso8601_ms(found->time(0, 1)));
-  }
-  return Error{Errc::kNotYet, std::move(detail), {}, true};
+  if (!found || found->rows() == 0) return "";
+  std::string holder(found->text(0, 0));
+  if (!found->is_null(0, 1)) holder.append(", since ").append(iso8601_ms(found->time(0, 1)));
+  return holder;
 }
 
 }  // namespace
@@ -66,15 +67,25 @@ CommandLock::~CommandLock() {
 }
 
 Status CommandLock::acquire() {
-  Params params;
-  params.text(command_);
-  TRY_ASSIGN(const auto taken, database_->run_once(kTake, params));
-  if (!taken.boolean(0, 0)) return held_by(*database_, command_);
-  connection_number_ = database_->connection_number();
+  // First, for whoever finds the lock held is to find the name, too.
   Params name;
   name.text(holder_);
   TRY(database_->run_once(kIntroduce, name));
-  return Ok{};
+  std::string detail = "cloakroom " + command_ + " is at work already";
+  for (int tries = 0; tries < kTries; ++tries) {
+    Params params;
+    params.text(command_);
+    TRY_ASSIGN(const auto taken, database_->run_once(kTake, params));
+    if (taken.boolean(0, 0)) {
+      connection_number_ = database_->connection_number();
+      return Ok{};
+    }
+    const std::string holder = holder_of(*database_, command_);
+    if (holder.empty()) continue;
+    detail.append(": ").append(holder);
+    break;
+  }
+  return Error{Errc::kNotYet, std::move(detail), {}, true};
 }
 
 Status CommandLock::keep() {

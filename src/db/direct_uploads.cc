@@ -91,6 +91,11 @@ constexpr Statement kCountExpired{
     "count_expired_direct_uploads",
     "SELECT count(*) FROM direct_uploads WHERE expires_at < now() - $1::int8 * interval '1 second'"};
 
+constexpr Statement kExpired{
+    "expired_direct_uploads",
+    "SELECT id, filename, size_bytes, (attachment_id IS NOT NULL)::int4 FROM direct_uploads"
+    " WHERE expires_at < now() - $1::int8 * interval '1 second' ORDER BY expires_at, id LIMIT $2::int8"};
+
 constexpr Statement kWakeJobs{"wake_jobs", "SELECT pg_notify('cloakroom_jobs', '')"};
 
 std::string_view bytes_of(const Sha256Digest& digest) {
@@ -207,6 +212,20 @@ Result<std::uint64_t> PgDirectUploads::count_expired(std::chrono::seconds grace)
   params.int8(grace.count());
   TRY_ASSIGN(const auto set, database_.run(kCountExpired, params));
   return static_cast<std::uint64_t>(set.integer(0, 0));
+}
+
+Result<std::vector<ExpiredUpload>> PgDirectUploads::expired(std::chrono::seconds grace, std::size_t most) {
+  Params params;
+  params.int8(grace.count()).int8(static_cast<std::int64_t>(most));
+  TRY_ASSIGN(const auto set, database_.run(kExpired, params));
+  std::vector<ExpiredUpload> out;
+  for (int row = 0; row < set.rows(); ++row) {
+    out.push_back({.id = set.uuid(row, 0),
+                   .filename = std::string(set.text(row, 1)),
+                   .size_bytes = static_cast<std::uint64_t>(set.integer(row, 2)),
+                   .is_complete = set.boolean(row, 3)});
+  }
+  return out;
 }
 
 }  // namespace cloakroom

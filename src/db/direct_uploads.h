@@ -4,10 +4,20 @@
 //          its object; the attachment and the end of the upload.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "db/pg.h"
 #include "domain/direct_ports.h"
 
 namespace cloakroom {
+
+struct ExpiredUpload {
+  Uuid id;
+  std::string filename;
+  std::uint64_t size_bytes = 0;
+  bool is_complete = false;  // its file is an attachment
+};
 
 class PgDirectUploads final : public DirectUploadRows {
  public:
@@ -22,6 +32,8 @@ class PgDirectUploads final : public DirectUploadRows {
   Status refuse(const DirectUpload& upload) override;
   Result<std::uint64_t> clean_up(std::chrono::seconds grace) override;
   Result<std::uint64_t> count_expired(std::chrono::seconds grace);  // that clean_up() would remove
+  Result<std::vector<ExpiredUpload>> expired(std::chrono::seconds grace,
+                                             std::size_t most);  // of them, the oldest first
 
  private:
   Database& database_;

@@ -34,6 +34,10 @@ constexpr Statement kCollectTickets{
 constexpr Statement kCountDueTickets{"count_due_tickets",
                                      "SELECT count(*) FROM deletion_tickets WHERE due_at <= now()"};
 
+constexpr Statement kDueObjects{"due_tickets",
+                                "SELECT store || '/' || key FROM deletion_tickets WHERE due_at <= now()"
+                                " ORDER BY due_at, id LIMIT $1::int8"};
+
 constexpr Statement kComplete{"complete_jobs", "DELETE FROM jobs WHERE id = ANY ($1::int8[]) AND locked_by = $2::text"};
 
 constexpr Statement kFail{"fail_job",
@@ -85,6 +89,15 @@ Result<std::uint64_t> PgJobQueue::collect_tickets() {
 Result<std::uint64_t> PgJobQueue::count_due_tickets() {
   TRY_ASSIGN(const auto set, database_.run(kCountDueTickets, Params{}));
   return static_cast<std::uint64_t>(set.integer(0, 0));
+}
+
+Result<std::vector<std::string>> PgJobQueue::due_objects(std::size_t most) {
+  Params params;
+  params.int8(static_cast<std::int64_t>(most));
+  TRY_ASSIGN(const auto set, database_.run(kDueObjects, params));
+  std::vector<std::string> out;
+  for (int row = 0; row < set.rows(); ++row) out.emplace_back(set.text(row, 0));
+  return out;
 }
 
 Result<std::vector<Job>> PgJobQueue::claim(std::size_t most) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "db/pg.h"
 #include "domain/jobs.h"
@@ -26,7 +27,8 @@ class PgJobQueue : public JobQueue {
   Status release(std::span<const std::int64_t> ids) override;
   // What uploads promised and did not keep, and is due, becomes work; claim() does it, too. How many jobs it made.
   Result<std::uint64_t> collect_tickets();
-  Result<std::uint64_t> count_due_tickets();  // that it would take
+  Result<std::uint64_t> count_due_tickets();                       // that it would take
+  Result<std::vector<std::string>> due_objects(std::size_t most);  // of them, the oldest first: STORE/KEY
   Result<QueueWait> wait(int stop_fd, std::chrono::milliseconds most) override;
 
  private:

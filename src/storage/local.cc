@@ -177,7 +177,8 @@ Status LocalStore::copy(const ObjectKey& from, const ObjectKey& to, const Object
   return Ok{};
 }
 
-Result<std::size_t> sweep_old_files(const std::string& path, std::chrono::seconds age, bool is_rehearsal) {
+Result<std::size_t> sweep_old_files(const std::string& path, std::chrono::seconds age, bool is_rehearsal,
+                                    const std::function<void(std::string_view name)>& seen) {
   struct CloseDir {
     void operator()(DIR* d) const noexcept { ::closedir(d); }
   };
@@ -190,7 +191,9 @@ Result<std::size_t> sweep_old_files(const std::string& path, std::chrono::second
     if (::fstatat(::dirfd(folder.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     // ctime, not mtime: a linked body file keeps the time at which the client sent it
     if (!S_ISREG(info.st_mode) || info.st_ctime > oldest || !is_temporary_name(entry->d_name)) continue;
-    if (is_rehearsal || ::unlinkat(::dirfd(folder.get()), entry->d_name, 0) == 0) ++removed;
+    if (!is_rehearsal && ::unlinkat(::dirfd(folder.get()), entry->d_name, 0) != 0) continue;
+    ++removed;
+    if (seen) seen(entry->d_name);
   }
   return removed;
 }

@@ -7,7 +7,9 @@
 // Errors   kDiskFull, kNotFound (get, head), kInternal.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "domain/ports.h"
@@ -47,8 +49,9 @@ class LocalStore final : public BlobStore {
 };
 
 // Removes files with temporary names that nobody has touched for `age`: left by a process that was killed. Returns how
-// many. Errors   kNotFound no such folder.
-// In a rehearsal it only counts.
-Result<std::size_t> sweep_old_files(const std::string& folder, std::chrono::seconds age, bool is_rehearsal = false);
+// many, and has told `seen` of each, by its name in the folder. Errors   kNotFound no such folder.
+// In a rehearsal it removes none.
+Result<std::size_t> sweep_old_files(const std::string& folder, std::chrono::seconds age, bool is_rehearsal = false,
+                                    const std::function<void(std::string_view name)>& seen = {});
 
 }  // namespace cloakroom

@@ -34,6 +34,7 @@ Result<std::size_t> abort_leftovers(S3Client& client, const LeftoverRule& rule) 
       const Status aborted = left_over ? drop() : Status(std::move(left_over).error());
       if (aborted) {
         ++dropped;
+        if (rule.dropped) rule.dropped(upload);
       } else if (!failure) {
         failure = aborted.error();
       }

@@ -16,6 +16,7 @@
 #include "base/id.h"
 #include "base/time.h"
 #include "storage/s3_client.h"
+#include "storage/s3_xml.h"
 
 namespace cloakroom {
 
@@ -25,7 +26,8 @@ struct LeftoverRule {
   TimePoint quarantined_before;
   // Whether the ticket is there and names this upload; an Error keeps the upload.
   std::function<Result<bool>(const Uuid& ticket, std::string_view upload_id)> is_promised;
-  bool is_rehearsal = false;  // they are only counted
+  bool is_rehearsal = false;                          // they are only counted
+  std::function<void(const S3Upload&)> dropped = {};  // told of each, also in a rehearsal
 };
 
 // How many were dropped.

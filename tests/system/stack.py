@@ -1,4 +1,5 @@
 """stack.py — a whole cloakroom below one folder: nginx, a worker with its children, the job runner, rows and bytes."""
+import concurrent.futures
 import hashlib
 import json
 import re
@@ -289,6 +290,10 @@ class Stack:
         """key -> bytes length of what lies in the store."""
         if self.settings.get("STORAGE") == "s3":
             return {o["Key"]: o["Size"] for o in self.bucket_list()}
+        return self.files_stored()
+
+    def files_stored(self):
+        """The same of what lies on the disk."""
         root = Path(self.settings["UPLOAD_STORAGE_PATH"])
         found = {}
         for p in root.rglob("*"):
@@ -302,6 +307,13 @@ class Stack:
                 found[str(p.relative_to(root))] = info.st_size
         return found
 
+    def stored(self):
+        """The same of all stores: STORE/KEY -> bytes length."""
+        found = {"local/" + key: size for key, size in self.files_stored().items()}
+        if self.settings.get("STORAGE") == "s3":
+            found.update({"s3/" + o["Key"]: o["Size"] for o in self.bucket_list()})
+        return found
+
     def left_overs(self):
         """Temporary files and spooled bodies."""
         root = Path(self.settings["UPLOAD_STORAGE_PATH"])
@@ -311,8 +323,10 @@ class Stack:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.settings["S3_BUCKET"])
         return [o for page in pages for o in page.get("Contents", ())]
 
-    def object_hash(self, key):
-        if self.settings.get("STORAGE") == "s3":
+    def object_hash(self, place):
+        """Of what lies at STORE/KEY."""
+        store, key = place.split("/", 1)
+        if store == "s3":
             body = self.s3.get_object(Bucket=self.settings["S3_BUCKET"], Key=key)["Body"]
             blocks = iter(lambda: body.read(MIB), b"")
         else:
@@ -333,20 +347,33 @@ class Stack:
         assert self.snapshot() == before
         wait_until(lambda: not self.left_overs(), 5, "left-overs of a refused upload are gone")
 
-    def assert_whole(self, may_be_lost=0):
-        """No row without its very bytes, no bytes (but of so many objects) without a row or a job that removes them."""
-        rows, planned = self.rows(), self.planned()
-        objects = self.objects()
-        for key, (size, sha) in rows.items():
-            assert objects.get(key) == size, f"row {key} says {size} bytes, the store has {objects.get(key)}"
-            assert self.object_hash(key) == sha, f"the bytes of {key} are others"
-        lost = set(objects) - set(rows) - planned - self.previews()
+    def known_places(self):
+        """STORE/KEY of all that has a row, of whatever kind, or something that removes it."""
+        jobs = " UNION ".join(f"SELECT payload->>'store', payload->>'key' FROM {table} WHERE kind = 'delete_object'"
+                              for table in ("jobs", "dead_jobs"))
+        return {f"{store}/{key}" for store, key in self.sql(
+            "SELECT store, key FROM attachments WHERE key IS NOT NULL UNION SELECT store, key FROM variants WHERE key IS NOT NULL"
+            " UNION SELECT store, key FROM deletion_tickets UNION SELECT store, key FROM tombstone_objects UNION " + jobs)}
+
+    def assert_whole(self, may_be_lost=0, hashes=True):
+        """No row without its very bytes, no bytes (but of so many objects) without a row or a job that removes them.
+        Without `hashes` the sizes must do."""
+        rows = {f"{store}/{key}": (size, bytes(sha).hex()) for store, key, size, sha in self.sql(
+            "SELECT store, key, size_bytes, sha256 FROM attachments WHERE external_url IS NULL")}
+        known, stored = self.known_places(), self.stored()
+        for place, (size, _) in rows.items():
+            assert stored.get(place) == size, f"row {place} says {size} bytes, the store has {stored.get(place)}"
+        if hashes:
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:  # Ceph takes its time for each
+                for place, sha in zip(rows, pool.map(self.object_hash, rows)):
+                    assert sha == rows[place][1], f"the bytes of {place} are others"
+        lost = set(stored) - known - self.known_places()
         end = time.monotonic() + 5
         while len(lost) > may_be_lost and time.monotonic() < end:
             # between two looks a ticket becomes a row, a row a job, and a job is done; what is lost stays so
             time.sleep(0.2)
-            lost &= set(self.objects())
-            lost -= self.planned() | set(self.rows()) | self.previews()
+            lost &= set(self.stored())
+            lost -= self.known_places()
         assert len(lost) <= may_be_lost, f"bytes that nothing removes: {lost}"
 
     # --- logs -------------------------------------------------------------------------------------------------------

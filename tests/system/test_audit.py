@@ -2,7 +2,6 @@
 import json
 import os
 import pty
-import random
 import signal
 import subprocess
 import time
@@ -208,30 +207,6 @@ def test_a_stop_is_heard_and_said(world):
     run.send_signal(signal.SIGTERM)
     out, _ = run.communicate(timeout=10)
     assert run.returncode == 75 and json.loads(out)["finished"] is False
-
-
-def test_killed_at_any_moment_it_is_begun_again_and_ends_the_same(world):
-    stack, count = world.stack(jobs=False).start(), 300
-    store = Bytes(stack)
-    kept = [stack.upload(b"kept %d" % i) for i in range(5)]
-    orphans = [listing_store.key(i) for i in range(count)]
-    for key in orphans:
-        store.put(key, b"nobody's")
-    words = [stack.app / "bin/cloakroom", "audit", "--fix", "--limit", "40", "--json", "--older-than", "0"]
-    for _ in range(50 if SOAK else 15):
-        run = subprocess.Popen(as_user(words), env=stack.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               cwd="/")
-        time.sleep(random.uniform(0, 0.15))
-        run.kill()
-        run.wait()
-    done = wait_until(lambda: (lambda d: d if d.returncode != 75 else None)(
-        stack.tool("audit", "--fix", "--json", "--older-than", "0", check=False)), 10, "the lock of the killed is gone")
-    assert done.returncode == 0, (done.stdout, done.stderr)
-    queued = [key for (key,) in stack.sql("SELECT payload->>'key' FROM jobs WHERE kind = 'delete_object'")]
-    assert sorted(queued) == sorted(orphans), "each is queued once"
-    stack.tool("jobs", "--once")
-    assert set(stack.objects()) == {stack.key_of(made) for made in kept}
-    assert audit(stack, "--older-than", "0")[1]["problems"] == 0
 
 
 def test_a_large_store_takes_little_memory(world, record_property):

@@ -1,15 +1,15 @@
 """test_cleanup.py — cleanup and restore: what goes, what stays, what comes back, wherever one is killed."""
 import json
 import os
-import random
-import signal
-import time
+import pty
+import re
+import subprocess
 import uuid
 
 import pytest
 
-from conftest import SOAK
-from processes import Process, wait_until
+from crash import fill
+from processes import as_user, wait_until
 from servers import connect
 
 
@@ -24,10 +24,10 @@ def end_undo(stack):
 
 
 def cleanup(stack, *words, check=True):
-    """The summary, and the other lines by id."""
+    """The summary, and the other lines by id, or name."""
     done = stack.tool("cleanup", "--json", *words, check=check)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    return lines[-1], {line["id"]: line for line in lines[:-1]}
+    return lines[-1], {line.get("id") or line["name"]: line for line in lines[:-1]}
 
 
 def cloaked(answer):
@@ -149,72 +149,50 @@ def test_two_at_once_one_works_and_the_other_names_it(new_stack):
     assert not stack.rows()
 
 
-def test_left_overs_are_counted_and_cleared(new_stack):
+def test_left_overs_are_named_and_cleared(new_stack):
     stack = new_stack(stack={"s3": True, "jobs": False}, MAX_UPLOAD_SIZE="64M", DIRECT_UPLOAD_PART_SIZE="5M")
     body = json.dumps({"filename": "big.bin", "size": 6 << 20, "mime_type": "application/octet-stream"})
     assert stack.call("POST", "/api/direct-uploads", headers={"Content-Type": "application/json"}, body=body).status == 201
     stack.sql("UPDATE direct_uploads SET expires_at = now() - interval '1 day'")
     stack.sql("UPDATE deletion_tickets SET due_at = now()")
-    rehearsed, _ = cleanup(stack, "--dry-run")
+    [(ticket,)] = stack.sql("SELECT id::text FROM direct_uploads")
+    [(promised,)] = stack.sql("SELECT store || '/' || key FROM deletion_tickets")
+    rehearsed, lines = cleanup(stack, "--dry-run")
     assert (rehearsed["direct_uploads"], rehearsed["tickets"]) == (1, 1)
+    names = {f"{ticket} big.bin ({6 << 20} bytes)": ("would clear", "direct upload", "it expired"),
+             promised: ("would clear", "object", "its upload never got its row")}
+    assert {name: (one["what"], one["kind"], one["reason"]) for name, one in lines.items()} == names
+    said = stack.tool("cleanup", "--dry-run").stdout
+    assert f"would clear object {promised}: its upload never got its row\n" in said
     assert stack.sql("SELECT count(*) FROM direct_uploads") == [(1,)]
-    done, _ = cleanup(stack)
-    assert (done["direct_uploads"], done["tickets"]) == (1, 1)
+    done, lines = cleanup(stack)
+    assert (done["direct_uploads"], done["tickets"]) == (1, 1) and set(lines) == set(names)
+    assert {one["what"] for one in lines.values()} == {"cleared"}
     assert stack.sql("SELECT kind FROM jobs ORDER BY kind") == [("abort_multipart",), ("delete_object",)]
     assert cleanup(stack)[0]["direct_uploads"] == 0
 
-
-class Killed:
-    """Runs a command again and again, and kills it with -9 at a moment of chance, until it was killed so often."""
-
-    def __init__(self, stack, *words):
-        self.stack, self.words, self.kills = stack, words, 0
-
-    def run(self, kills, longest):
-        while self.kills < kills:
-            process = Process([self.stack.app / "bin/cloakroom", *self.words], self.stack.env, self.stack.dir / "log/killed.log")
-            time.sleep(random.uniform(0.005, longest))
-            if process.running():
-                self.kills += 1
-            process.send(signal.SIGKILL)
-            process.wait()
-            yield
+    # of many the first hundred have names
+    stack.sql("INSERT INTO deletion_tickets (store, key, due_at) SELECT 's3', 'ab/' || md5(n::text), now()"
+              " FROM generate_series(1, 250) n")
+    done, lines = cleanup(stack, "--dry-run")
+    assert done["tickets"] == 250 and len(lines) == 100
 
 
-@pytest.mark.parametrize("where", ["local", "s3"])
-def test_kill_9_leaves_no_row_without_bytes_and_no_bytes_without_row_or_tombstone(new_stack, where):
-    count, kills = (2000, 50) if SOAK else (200, 10)
-    stack = new_stack(stack={"s3": where == "s3", "jobs": False})
-    made = []
-    while len(made) < count:
-        answer = stack.post_form([(f"{i}.bin", b"bytes %d" % i) for i in range(len(made), len(made) + 20)])
-        assert answer.status == 201, str(answer)
-        made += answer.json()
-    stale = made[:count - 20]
-    stack.sql("UPDATE attachments SET created_at = created_at - interval '8 days' WHERE id = ANY (%s::uuid[])",
-              [one["id"] for one in stale])
-    every = set(stack.objects())
-    per_kill = max(1, count // (4 * kills))  # so that the last kill finds work, too
-    cleaning = Killed(stack, "cleanup", "--batch", per_kill, "--limit", 3 * per_kill)
-    for _ in cleaning.run(kills, 0.25):
-        seen = [key for (key,) in stack.sql("SELECT key FROM attachments UNION ALL SELECT key FROM tombstone_objects")]
-        assert sorted(seen) == sorted(every), "each file has a row or a tombstone, and none has both"
-    assert set(stack.objects()) == every, "nothing is deleted before its time"
-    cleanup(stack)
-    assert len(stack.rows()) == 20
-
-    back = random.sample(stale, len(stale) // 2)
-    restoring = [one["id"] for one in back[:3]]
-    for one in restoring:
-        stack.tool("restore", one)
-    stack.sql("SELECT cloakroom_restore(id) FROM tombstones WHERE id = ANY (%s::uuid[])", [one["id"] for one in back[3:]])
-    stack.sql("UPDATE jobs SET run_at = now()")
-    stack.assert_whole()
-    for _ in Killed(stack, "jobs", "--once").run(kills, 0.3):
-        stack.sql("UPDATE jobs SET locked_until = NULL, run_at = now()")  # as if the leases were over
-        stack.assert_whole()
-    stack.sql("UPDATE jobs SET locked_until = NULL, run_at = now()")
-    stack.tool("jobs", "--once")
-    assert stack.sql("SELECT count(*) FROM tombstones") == [(0,)]
-    assert set(stack.objects()) == set(stack.rows()) and len(stack.rows()) == 20 + len(back)
-    stack.assert_whole()  # every hash
+def test_a_terminal_sees_how_far_it_is_how_fast_and_how_long_yet(new_stack):
+    stack = new_stack(stack={"jobs": False}, RETENTION="*:3d")
+    files = fill(stack, 60)
+    age(stack, *files[:40], days=8)
+    age(stack, *files[40:50], days=4)
+    for settings, all_files in (({"RETENTION": ""}, 40), ({}, 60)):
+        ours, theirs = pty.openpty()
+        words = as_user([stack.app / "bin/cloakroom", "cleanup", "--dry-run", "--batch", "10"])
+        subprocess.run(words, env={**stack.env, **settings}, stdout=subprocess.DEVNULL, stderr=theirs, check=True, cwd="/")
+        os.close(theirs)
+        seen = os.read(ours, 65536).decode()
+        os.close(ours)
+        share = "#" * (30 * 10 // all_files)
+        first = rf"\r\[{share} +\] 10 of {all_files} files, [\d.]+/s, \d+ s left, 10 to remove"
+        assert re.search(first, seen), seen
+        assert re.search(rf"\r\[#{{30}}\] {all_files} of {all_files} files, [\d.]+/s, {40 if all_files == 40 else 50} to remove", seen), seen
+    quiet = subprocess.run([*words, "--json"], env=stack.env, capture_output=True, check=True, cwd="/")
+    assert quiet.stderr == b""
