@@ -31,9 +31,11 @@ class Sweeper {
   Found sweep(bool is_rehearsal = false);
 
  private:
+  Result<std::size_t> abort_uploads(S3Store& store, bool is_rehearsal);
+
   std::vector<std::string> folders_;
   std::chrono::seconds file_age_;
-  S3Store* s3_;
+  std::vector<S3Store*> s3_;
   std::string key_prefix_;
   std::chrono::seconds upload_age_, direct_age_;
   Database& database_;
