@@ -41,7 +41,7 @@ ALL_LDFLAGS := $(LINK_$(VARIANT)) -Wl,--as-needed $(LDFLAGS)
 
 LIB_SRC := $(filter-out src/cmd/% src/imaging/%,$(wildcard src/*/*.cc))
 IMAGING_SRC := $(wildcard src/imaging/*.cc)
-WORKER_SRC := src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc src/cmd/confine.cc src/cmd/waiting_room.cc src/cmd/wiring.cc
+WORKER_SRC := src/cmd/cloakroom_fcgi.cc src/cmd/prefork.cc src/cmd/confine.cc src/cmd/waiting_room.cc src/cmd/wiring.cc src/cmd/stores.cc
 TOOL_SRC := $(filter-out src/cmd/cloakroom_fcgi.cc src/cmd/cloakroom_image.cc src/cmd/waiting_room.cc,$(wildcard src/cmd/*.cc))
 LIB_OBJ := $(LIB_SRC:src/%.cc=$(B)/%.o)
 LIB := $(B)/libcloakroom.a
@@ -108,15 +108,15 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(IMAGING) $(LIB)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(VIPS_LIBS) -lcmocka
 
 # What it tests lies in the tool, not in the library. The objects come before the library, which they need.
-$(B)/tests/unit/nginx_include_test: $(B)/tests/unit/nginx_include_test.o $(B)/cmd/nginx_include.o $(B)/cmd/wiring.o $(LIB)
+$(B)/tests/unit/nginx_include_test: $(B)/tests/unit/nginx_include_test.o $(B)/cmd/nginx_include.o $(B)/cmd/wiring.o $(B)/cmd/stores.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
-$(B)/tests/unit/check_host_test: $(B)/tests/unit/check_host_test.o $(B)/cmd/check_host.o $(B)/cmd/wiring.o $(LIB)
+$(B)/tests/unit/check_host_test: $(B)/tests/unit/check_host_test.o $(B)/cmd/check_host.o $(B)/cmd/wiring.o $(B)/cmd/stores.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
-$(B)/tests/unit/wiring_test: $(B)/tests/unit/wiring_test.o $(B)/cmd/wiring.o $(LIB)
+$(B)/tests/unit/stores_test: $(B)/tests/unit/stores_test.o $(B)/cmd/stores.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 

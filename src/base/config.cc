@@ -11,14 +11,13 @@
 #include <cstdlib>
 #include <limits>
 
-#include "base/aws_host.h"
 #include "base/config_access.h"
 #include "base/config_cleanup.h"
-#include "base/config_credentials.h"
 #include "base/config_images.h"
 #include "base/config_limits.h"
 #include "base/config_public.h"
 #include "base/config_reader.h"
+#include "base/config_s3.h"
 #include "base/config_scan.h"
 #include "base/config_variants.h"
 #include "base/encode.h"
@@ -31,7 +30,6 @@ constexpr std::uint64_t kMostS3Bytes = 5000ULL << 30;  // 1000 parts, as any sto
 constexpr std::uint64_t kMostPartBytes = 5ULL << 30;
 constexpr std::uint64_t kLeastPartBytes = 5ULL << 20;  // of a multipart upload
 constexpr std::uint64_t kLongestLink = 31536000;       // a year
-constexpr std::string_view kS3Providers = "aws minio r2 b2 ceph garage seaweedfs spaces wasabi swift other";
 constexpr int kMostPrefixSegments = 8;  // the router splits a path into 12, and the longest pattern has 4
 
 struct KnownEnding {
@@ -46,12 +44,6 @@ constexpr std::array kEndings{
     KnownEnding{"mov", "video/quicktime"},  KnownEnding{"mp3", "audio/mpeg"},  KnownEnding{"ogg", "audio/ogg"},
     KnownEnding{"json", "application/json"}};
 
-bool is_word(std::string_view text) {
-  return !text.empty() && text.size() <= 63 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
-}
-
 // Part of a key: what a host name may hold, and no dot in front.
 bool is_node_name(std::string_view text) {
   std::string letters(text);
@@ -63,36 +55,6 @@ std::string host_name() {
   std::string name(HOST_NAME_MAX + 1, '\0');
   if (::gethostname(name.data(), name.size()) != 0) return {};
   return name.substr(0, std::min<std::size_t>(name.find('\0'), 63));
-}
-
-// Folders and sockets are written into nginx's configuration, where quotes, spaces and $ would need escaping.
-std::string path_setting(Reader& in, std::string_view name, std::string value) {
-  const bool plain = std::all_of(value.begin(), value.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("/._-+@:~").find(c) != std::string_view::npos;
-  });
-  if (value.empty() || value[0] != '/' || !plain || (value + "/").find("/../") != std::string::npos) {
-    in.problem(name, fmt::format("'{}' is not an absolute path of letters, digits and /._-+@:~", value));
-  }
-  while (value.size() > 1 && value.ends_with('/')) value.pop_back();
-  return value;
-}
-
-void check_url(Reader& in, std::string_view name, std::string& url) {
-  while (url.ends_with('/')) url.pop_back();
-  const std::size_t scheme = url.find("://");
-  const std::string_view head = std::string_view(url).substr(0, scheme == std::string::npos ? 0 : scheme);
-  const std::string_view host =
-      scheme == std::string::npos ? std::string_view() : std::string_view(url).substr(scheme + 3);
-  const bool plain = std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view(".-:[]").find(c) != std::string_view::npos;
-  });
-  if ((head != "http" && head != "https") || host.empty() || !plain) {
-    // a password may stand in it
-    const std::string shown = url.find('@') == std::string::npos ? "'" + url + "'" : "it";
-    in.problem(name, shown + " is not a URL such as https://s3.example.com:9000 (no path, no user)");
-  }
 }
 
 // As a browser writes an Origin header: lower case, no path, no port that is the scheme's own.
@@ -129,54 +91,6 @@ std::vector<std::string> read_types(Reader& in) {
     types.push_back(std::move(type));
   }
   return types;
-}
-
-void read_credentials(Reader& in, S3Config& s3) {
-  const auto text = [&in](std::string_view name) { return in.text(name); };
-  for (const SettingProblem& found : complete_credentials(s3, in.home(), text)) in.problem(found.name, found.what);
-  S3CredentialConfig& c = s3.credentials;
-  if (!c.sts_endpoint.empty()) check_url(in, "AWS_ENDPOINT_URL_STS", c.sts_endpoint);
-  if (!c.metadata_endpoint.empty()) check_url(in, "AWS_EC2_METADATA_SERVICE_ENDPOINT", c.metadata_endpoint);
-}
-
-void read_s3(Reader& in, Config& config) {
-  S3Config s3;
-  s3.bucket = in.text("S3_BUCKET");
-  s3.endpoint = in.text("S3_ENDPOINT");
-  s3.public_endpoint = in.text("S3_PUBLIC_ENDPOINT");
-  s3.region = in.text("S3_REGION");
-  s3.access_key_id = in.text("S3_ACCESS_KEY_ID");
-  s3.secret_access_key = in.text("S3_SECRET_ACCESS_KEY");
-  s3.session_token = in.text("S3_SESSION_TOKEN");
-  s3.addressing = in.one_of("S3_ADDRESSING", "auto path virtual");
-  s3.provider = in.text("S3_PROVIDER");
-  if (!s3.provider.empty()) in.one_of("S3_PROVIDER", kS3Providers);
-  s3.ca_file = in.text("S3_CA_FILE");
-  const std::string r2_account = in.text("R2_ACCOUNT_ID");
-  if (config.storage != "s3" && s3.bucket.empty()) return;
-  if (!s3.region.empty() && !is_word(s3.region))
-    in.problem("S3_REGION", fmt::format("'{}' is not a region name", s3.region));
-  if (s3.endpoint.empty()) {
-    if (!r2_account.empty()) {
-      s3.endpoint = "https://" + r2_account + ".r2.cloudflarestorage.com";
-    } else {
-      s3.endpoint = aws_url("s3", s3.region);
-    }
-  }
-  check_url(in, "S3_ENDPOINT", s3.endpoint);
-  if (!s3.ca_file.empty()) s3.ca_file = path_setting(in, "S3_CA_FILE", s3.ca_file);
-  if (s3.public_endpoint.empty()) s3.public_endpoint = s3.endpoint;
-  check_url(in, "S3_PUBLIC_ENDPOINT", s3.public_endpoint);
-  const bool bucket_ok = s3.bucket.size() >= 3 && s3.bucket.size() <= 63 &&
-                         std::all_of(s3.bucket.begin(), s3.bucket.end(),
-                                     [](char c) {
-                                       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                                              (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-                                     }) &&
-                         s3.bucket[0] != '.';
-  if (!bucket_ok) in.problem("S3_BUCKET", fmt::format("'{}' is not a bucket name; needed when STORAGE=s3", s3.bucket));
-  read_credentials(in, s3);
-  config.s3 = std::move(s3);
 }
 
 void read_identity(Reader& in, Config& config) {
@@ -236,7 +150,7 @@ Result<Config> read_config(const EnvLookup& env) {
     in.problem("DATABASE_URL", "is required, for example postgresql:///cloakroom?host=/run/postgresql");
   c.database_schema = in.text("DATABASE_SCHEMA");
   if (!is_word(c.database_schema)) in.problem("DATABASE_SCHEMA", "must be letters, digits and _");
-  c.storage = in.one_of("STORAGE", "local s3");
+  c.storage = in.one_of("STORAGE", "local s3 s3-secondary");
   c.storage_path = path_setting(in, "UPLOAD_STORAGE_PATH", in.text("UPLOAD_STORAGE_PATH"));
   const std::string body_path = in.text("BODY_TEMP_PATH");
   c.body_temp_path = path_setting(in, "BODY_TEMP_PATH", body_path.empty() ? c.storage_path + "/.body" : body_path);
@@ -263,14 +177,16 @@ Result<Config> read_config(const EnvLookup& env) {
       in.raw("MAX_REQUEST_SIZE").value.empty() ? 4 * c.max_upload_bytes + (1 << 20) : in.bytes("MAX_REQUEST_SIZE");
   if (c.max_request_bytes < c.max_upload_bytes) in.problem("MAX_REQUEST_SIZE", "is smaller than MAX_UPLOAD_SIZE");
   c.allowed_types = read_types(in);
-  read_s3(in, c);
+  read_s3_stores(in, c);
   c.cors_origins = read_origins(in, "CORS_ORIGINS");
   c.site_origins = read_origins(in, "SITE_ORIGINS");
-  if (c.storage == "s3" && c.max_upload_bytes > kMostS3Bytes) {
+  if (c.is_in_s3() && c.max_upload_bytes > kMostS3Bytes) {
     in.problem("MAX_UPLOAD_SIZE", "is more than 5000G, the most that an S3 store takes in parts");
   }
   c.s3_fallback = in.one_of("S3_FALLBACK", "none local");
-  if (c.s3_fallback == "local" && c.storage != "s3") in.problem("S3_FALLBACK", "local needs STORAGE=s3");
+  if (c.s3_fallback == "local" && !c.is_in_s3()) {
+    in.problem("S3_FALLBACK", "local needs STORAGE=s3 or s3-secondary");
+  }
   c.node_name = in.text("NODE_NAME");
   const bool is_named = !c.node_name.empty();
   if (!is_named) c.node_name = host_name();
@@ -280,7 +196,9 @@ Result<Config> read_config(const EnvLookup& env) {
     in.problem("NODE_NAME", "must be 1 to 63 letters, digits, - _ and ., the first no dot");
   }
   c.delivery = in.one_of("DELIVERY", "proxy redirect stream");
-  if (c.delivery == "redirect" && c.storage != "s3") in.problem("DELIVERY", "redirect needs STORAGE=s3");
+  if (c.delivery == "redirect" && !c.is_in_s3()) {
+    in.problem("DELIVERY", "redirect needs STORAGE=s3 or s3-secondary");
+  }
   c.presign_expires = std::chrono::seconds(in.number("PRESIGN_EXPIRES", 1, 604800));
   c.visibility = in.one_of("VISIBILITY", "private public");
   c.cdn_url = in.text("CDN_URL");

@@ -33,7 +33,7 @@ std::span<const Setting> all_settings();
 
 // What is wrong with a setting: "NAME: what".
 struct SettingProblem {
-  std::string_view name;
+  std::string name;
   std::string what;
 };
 
@@ -46,6 +46,7 @@ struct S3CredentialConfig {
 };
 
 struct S3Config {
+  std::string prefix = "S3_";  // of the names of its settings: "S3_" or "S3_SECONDARY_"
   std::string endpoint, public_endpoint, bucket, region, access_key_id, secret_access_key, session_token, addressing;
   std::string ca_file;   // trusted instead of the system's authorities; empty = those
   std::string provider;  // a word of S3_PROVIDER; empty = to be guessed. `region` is empty when nobody named one.
@@ -102,12 +103,13 @@ struct JobsConfig {
 struct Config {
   std::string instance;
   std::string database_url, database_schema;
-  std::string storage;  // local | s3
+  std::string storage;  // local | s3 | s3-secondary
   std::string storage_path, body_temp_path;
   std::string key_prefix, key_naming;
   std::uint64_t max_upload_bytes = 0, max_request_bytes = 0;
   std::vector<std::string> allowed_types;  // "image/png", "image/*"; empty = all
-  std::optional<S3Config> s3;  // set when STORAGE=s3, and whenever S3_BUCKET is: older files may still lie there
+  // Set when STORAGE names it, and whenever its bucket is set: older files may still lie there.
+  std::optional<S3Config> s3, s3_secondary;
   std::vector<std::string> cors_origins;  // "https://chat.example.com", lower case, no default port
   std::vector<std::string> site_origins;  // the same; empty = as nginx sees it
   std::string resource_policy;            // same-origin | same-site | cross-origin
@@ -147,6 +149,11 @@ struct Config {
   std::string socket, nginx_cache_path, nginx_error_log;
   bool nginx_health_routes = true;
   std::uint64_t nginx_cache_bytes = 0;
+
+  bool has_s3() const { return s3 || s3_secondary; }
+  // New files go to an S3 store: this one.
+  bool is_in_s3() const { return storage != "local"; }
+  const std::optional<S3Config>& s3_of_new_files() const { return storage == "s3-secondary" ? s3_secondary : s3; }
 };
 
 using EnvLookup = std::function<std::optional<std::string>(std::string_view name)>;

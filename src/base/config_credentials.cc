@@ -14,6 +14,8 @@ constexpr std::string_view kMetadataService = "http://169.254.169.254";
 std::vector<SettingProblem> complete_credentials(S3Config& s3, const std::optional<std::string>& home,
                                                  const std::function<std::string(std::string_view)>& text) {
   S3CredentialConfig c;
+  const std::string key_id = s3.prefix + "ACCESS_KEY_ID";
+  const std::string secret = s3.prefix + "SECRET_ACCESS_KEY";
   const std::string named_file = text("AWS_SHARED_CREDENTIALS_FILE");
   const std::string named_profile = text("AWS_PROFILE");
   c.web_identity_token_file = text("AWS_WEB_IDENTITY_TOKEN_FILE");
@@ -24,8 +26,8 @@ std::vector<SettingProblem> complete_credentials(S3Config& s3, const std::option
   const bool no_metadata = ascii_lower(text("AWS_EC2_METADATA_DISABLED")) == "true";
 
   if (!s3.access_key_id.empty() || !s3.secret_access_key.empty()) {
-    if (s3.access_key_id.empty()) return {{"S3_ACCESS_KEY_ID", "is needed beside S3_SECRET_ACCESS_KEY"}};
-    if (s3.secret_access_key.empty()) return {{"S3_SECRET_ACCESS_KEY", "is needed beside S3_ACCESS_KEY_ID"}};
+    if (s3.access_key_id.empty()) return {{key_id, "is needed beside " + secret}};
+    if (s3.secret_access_key.empty()) return {{secret, "is needed beside " + key_id}};
     return {};
   }
   if (c.web_identity_token_file.empty() != c.role_arn.empty()) {
@@ -49,9 +51,10 @@ std::vector<SettingProblem> complete_credentials(S3Config& s3, const std::option
     c.sts_endpoint = aws_url("sts", is_named ? std::string_view(s3.region) : aws_region_in(host));
   }
   if (c.shared_file.empty() && c.web_identity_token_file.empty() && c.metadata_endpoint.empty()) {
-    return {{"S3_ACCESS_KEY_ID",
-             "and S3_SECRET_ACCESS_KEY are needed when STORAGE=s3, or AWS_SHARED_CREDENTIALS_FILE, "
-             "or AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN"}};
+    return {
+        {key_id, "and " + secret +
+                     " are needed for that store, or AWS_SHARED_CREDENTIALS_FILE, or AWS_WEB_IDENTITY_TOKEN_FILE with "
+                     "AWS_ROLE_ARN"}};
   }
   s3.credentials = std::move(c);
   return {};

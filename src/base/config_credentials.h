@@ -1,4 +1,4 @@
-// config_credentials.h — which places are asked for S3 credentials when S3_ACCESS_KEY_ID is not set.
+// config_credentials.h — which places are asked for the credentials of an S3 store when its ACCESS_KEY_ID is not set.
 //
 // Rule     the shared credentials file, the web identity, the metadata service, in that order. The last one, and a file
 //          that nobody named, only with AWS itself: another store has keys of its own.

@@ -54,7 +54,9 @@ std::vector<SettingProblem> public_problems(const Config& config) {
     if (!is_public) {
       found.push_back({"CDN_URL", "needs VISIBILITY=public: a CDN would show private files to everybody"});
     }
-    if (config.storage != "s3") found.push_back({"CDN_URL", "needs STORAGE=s3: a CDN fetches from the bucket"});
+    if (!config.is_in_s3()) {
+      found.push_back({"CDN_URL", "needs STORAGE=s3 or s3-secondary: a CDN fetches from the bucket"});
+    }
   }
   if (is_public && forbids_sharing(config.cache_control)) {
     found.push_back({"CACHE_CONTROL", "says private or no-store, but VISIBILITY is public"});

@@ -108,4 +108,40 @@ std::uint64_t Reader::bytes(std::string_view name) {
   return *parsed << shift;
 }
 
+bool is_word(std::string_view text) {
+  return !text.empty() && text.size() <= 63 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+}
+
+// Folders and sockets are written into nginx's configuration, where quotes, spaces and $ would need escaping.
+std::string path_setting(Reader& in, std::string_view name, std::string value) {
+  const bool plain = std::all_of(value.begin(), value.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("/._-+@:~").find(c) != std::string_view::npos;
+  });
+  if (value.empty() || value[0] != '/' || !plain || (value + "/").find("/../") != std::string::npos) {
+    in.problem(name, fmt::format("'{}' is not an absolute path of letters, digits and /._-+@:~", value));
+  }
+  while (value.size() > 1 && value.ends_with('/')) value.pop_back();
+  return value;
+}
+
+void check_url(Reader& in, std::string_view name, std::string& url) {
+  while (url.ends_with('/')) url.pop_back();
+  const std::size_t scheme = url.find("://");
+  const std::string_view head = std::string_view(url).substr(0, scheme == std::string::npos ? 0 : scheme);
+  const std::string_view host =
+      scheme == std::string::npos ? std::string_view() : std::string_view(url).substr(scheme + 3);
+  const bool plain = std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view(".-:[]").find(c) != std::string_view::npos;
+  });
+  if ((head != "http" && head != "https") || host.empty() || !plain) {
+    // a password may stand in it
+    const std::string shown = url.find('@') == std::string::npos ? "'" + url + "'" : "it";
+    in.problem(name, shown + " is not a URL such as https://s3.example.com:9000 (no path, no user)");
+  }
+}
+
 }  // namespace cloakroom

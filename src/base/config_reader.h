@@ -43,4 +43,12 @@ class Reader {
   std::string problems_;
 };
 
+// 1 to 63 letters, digits, - and _.
+bool is_word(std::string_view text);
+// The value without slashes at its end, after it was seen to be an absolute path that nginx's configuration can hold as
+// it is.
+std::string path_setting(Reader& in, std::string_view name, std::string value);
+// Takes slashes off its end, and sees that it is scheme, host and port alone.
+void check_url(Reader& in, std::string_view name, std::string& url);
+
 }  // namespace cloakroom

@@ -37,6 +37,8 @@ struct CallBoard {
 struct Scoreboard {
   BreakerBoard s3_breaker;
   CallBoard s3_calls;
+  BreakerBoard s3_secondary_breaker;
+  CallBoard s3_secondary_calls;
   BreakerBoard scanner_breaker;
   CallBoard scanner_calls;
   BreakerBoard imager_breaker;
@@ -46,6 +48,7 @@ struct Scoreboard {
   // The parent saw a child die, perhaps inside a call.
   void forget(pid_t child) noexcept {
     s3_calls.forget(child);
+    s3_secondary_calls.forget(child);
     scanner_calls.forget(child);
     looking.forget(child);
     making.forget(child);

@@ -15,7 +15,10 @@ constexpr std::array kSettings{
     Setting{
         "INSTANCE", "default", false, "",
         "Name of this instance: part of nginx zone names, internal locations and log lines. Letters, digits, - and _."},
-    Setting{"STORAGE", "local", false, "", "Where new files go: `local` or `s3`."},
+    Setting{"STORAGE", "local", false, "",
+            "Where new files go: `local`, `s3`, or `s3-secondary`, which is the second S3 store (S3_SECONDARY_BUCKET). "
+            "Rows "
+            "say where older ones are: these are served from there as long as its settings stay."},
     Setting{"UPLOAD_STORAGE_PATH", "/var/lib/cloakroom/files", false, "",
             "Root folder of the local store, also on a mounted file system. Made when missing."},
     Setting{"BODY_TEMP_PATH", "", false, "",
@@ -78,8 +81,24 @@ constexpr std::array kSettings{
     Setting{"AWS_EC2_METADATA_DISABLED", "false", false, "", "`true`: the metadata service is never asked."},
     Setting{"S3_ADDRESSING", "auto", false, "",
             "`path`, `virtual`, or `auto`: virtual for AWS, Spaces and bucket names without dots, else path."},
+    Setting{
+        "S3_SECONDARY_BUCKET", "", false, "",
+        "Bucket of a second S3 store, whose files are served like those of the first, so that files can be moved from "
+        "one to the other. Required with STORAGE=s3-secondary; empty: there is none. It must be another bucket than "
+        "S3_BUCKET. The settings from here on mean for it what those without SECONDARY mean for the first one; where "
+        "AWS_ settings say to look for credentials is the same for both."},
+    Setting{"S3_SECONDARY_ENDPOINT", "", false, "", "Default: AWS in S3_SECONDARY_REGION."},
+    Setting{"S3_SECONDARY_PUBLIC_ENDPOINT", "", false, "", "Default: S3_SECONDARY_ENDPOINT."},
+    Setting{"S3_SECONDARY_PROVIDER", "", false, "", "Default: guessed from the host name of S3_SECONDARY_ENDPOINT."},
+    Setting{"S3_SECONDARY_REGION", "", false, "", "Default: as of S3_REGION."},
+    Setting{"S3_SECONDARY_ACCESS_KEY_ID", "", true, "", "See S3_ACCESS_KEY_ID."},
+    Setting{"S3_SECONDARY_SECRET_ACCESS_KEY", "", true, "", "See S3_SECRET_ACCESS_KEY."},
+    Setting{"S3_SECONDARY_SESSION_TOKEN", "", true, "", "See S3_SESSION_TOKEN."},
+    Setting{"S3_SECONDARY_ADDRESSING", "auto", false, "", "See S3_ADDRESSING."},
+    Setting{"S3_SECONDARY_CA_FILE", "", false, "", "See S3_CA_FILE."},
     Setting{"S3_FALLBACK", "none", false, "",
-            "With STORAGE=s3, while the store is away: `none` refuses uploads at once with 503; `local` keeps them in "
+            "With STORAGE=s3 or s3-secondary, while the store is away: `none` refuses uploads at once with 503; "
+            "`local` keeps them in "
             "UPLOAD_STORAGE_PATH until `cloakroom jobs` on the same node moves them to the store."},
     Setting{"NODE_NAME", "", false, "",
             "Name of this host among those that share the database: files kept by S3_FALLBACK=local belong to it. "
@@ -119,8 +138,9 @@ constexpr std::array kSettings{
         "`private`: who may read a file is checked each time. `public`: whoever knows its address reads it, without "
         "any identity; addresses cannot be guessed."},
     Setting{"CDN_URL", "", false, "",
-            "https address of a CDN in front of the bucket; `url` and `data_url` are then `CDN_URL/key`. Needs "
-            "VISIBILITY=public and STORAGE=s3."},
+            "https address of a CDN in front of the bucket that new files go to; `url` and `data_url` of files in it "
+            "are then "
+            "`CDN_URL/key`. Needs VISIBILITY=public and STORAGE=s3 or s3-secondary."},
     Setting{"AUTH", "jwt", false, "",
             "How users are known: `jwt` (Authorization: Bearer, or JWT_COOKIE), `header` (REMOTE_USER set by nginx), "
             "`none` "

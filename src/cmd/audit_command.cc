@@ -81,7 +81,8 @@ std::unique_ptr<ObjectListing> listing_of(const Run& run, StoreKind kind) {
     return std::make_unique<LocalListing>(
         LocalListingOptions{.root = run.config.storage_path, .kept_prefix = kept_prefix_of(run.config)});
   }
-  return std::make_unique<S3Objects>(run.stores.s3->client(), Retrier(RetryPolicy{}), run.config.key_prefix);
+  return std::make_unique<S3Objects>(run.stores.s3_of(kind)->store->client(), Retrier(RetryPolicy{}),
+                                     run.config.key_prefix);
 }
 
 std::function<bool(std::string_view)> ours(const Config& config) {
@@ -141,9 +142,12 @@ void report(const Run& run, std::span<const StoreKind> kinds, bool is_finished, 
 // Those that hold files, or the one that was named.
 Result<std::vector<StoreKind>> kinds_to_audit(const Wishes& wishes, const Config& config) {
   std::vector<StoreKind> kinds;
-  const bool has_folder = config.storage != "s3" || ::access(config.storage_path.c_str(), F_OK) == 0;
-  if (wishes.store != "s3" && (has_folder || wishes.store == "local")) kinds.push_back(StoreKind::kLocal);
-  if (wishes.store != "local" && config.s3) kinds.push_back(StoreKind::kS3);
+  const bool has_folder = !config.is_in_s3() || ::access(config.storage_path.c_str(), F_OK) == 0;
+  const auto is_wanted = [&](StoreKind kind) { return wishes.store.empty() || wishes.store == to_string(kind); };
+  if (is_wanted(StoreKind::kLocal) && (has_folder || !wishes.store.empty())) kinds.push_back(StoreKind::kLocal);
+  for (const StoreKind kind : {StoreKind::kS3, StoreKind::kS3Secondary}) {
+    if (is_wanted(kind) && s3_config(config, kind) != nullptr) kinds.push_back(kind);
+  }
   if (kinds.empty()) return Error{Errc::kInvalid, "there is no such store in the settings"};
   return kinds;
 }
@@ -194,7 +198,7 @@ void add_audit(CLI::App& cli, Command& chosen) {
   command->add_option("--rate", wishes->rate, "with --hash: so many bytes a second, such as 50M")
       ->needs(hash)
       ->transform(CLI::AsSizeValue(false));
-  command->add_option("--store", wishes->store, "only this one")->check(CLI::IsMember({"local", "s3"}));
+  command->add_option("--store", wishes->store, "only this one")->check(CLI::IsMember({"local", "s3", "s3-secondary"}));
   command->add_option("--limit", wishes->limit, "with --fix: mend no more than so many")
       ->needs(fix)
       ->capture_default_str();

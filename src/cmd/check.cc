@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "base/json.h"
+#include "cmd/check_apart.h"
 #include "cmd/check_cdn.h"
 #include "cmd/check_front.h"
 #include "cmd/check_host.h"
@@ -57,6 +58,11 @@ void append(Findings& all, Findings more) {
   for (Finding& one : more) all.push_back(std::move(one));
 }
 
+std::size_t count(const Findings& findings, Verdict verdict) {
+  return static_cast<std::size_t>(
+      std::count_if(findings.begin(), findings.end(), [verdict](const Finding& f) { return f.verdict == verdict; }));
+}
+
 Finding check_imager(ImageClient& imager, const std::string& socket) {
   const std::string name = "images.answers";
   if (const Status ready = imager.ready(); !ready) {
@@ -64,6 +70,28 @@ Finding check_imager(ImageClient& imager, const std::string& socket) {
             "start cloakroom-image (or its socket unit) on '" + socket + "', or leave IMAGE_SOCKET empty"};
   }
   return {name, Verdict::kOk, "cloakroom-image answers", ""};
+}
+
+std::string in_words_of(const S3Config& s3, std::string text) {
+  constexpr std::string_view kFirst = "S3_";
+  for (std::size_t at = text.find(kFirst); at != std::string::npos; at = text.find(kFirst, at + s3.prefix.size())) {
+    text.replace(at, kFirst.size(), s3.prefix);
+  }
+  return text;
+}
+
+// The checks of a store are named s3.* and speak of S3_ settings; of the second one they are s3-secondary.* and name
+// its.
+Findings check_store(const Config& config, StoreKind kind, const S3CheckOptions& wanted, const Clock& clock) {
+  const S3Config& s3 = *s3_config(config, kind);
+  Findings found = check_s3(s3_options(s3), profile_of(s3), wanted, clock);
+  if (kind == StoreKind::kS3) return found;
+  for (Finding& one : found) {
+    one.check = std::string(to_string(kind)) + one.check.substr(one.check.find('.'));
+    one.text = in_words_of(s3, std::move(one.text));
+    one.remedy = in_words_of(s3, std::move(one.remedy));
+  }
+  return found;
 }
 
 Findings check_all(const Config& config, const Options& options) {
@@ -77,21 +105,21 @@ Findings check_all(const Config& config, const Options& options) {
                                        .fail_open = config.clamd_fail_open}));
   }
   if (auto imager = make_imager(config)) all.push_back(check_imager(*imager, config.images.socket));
-  if (config.s3) {
+  if (config.has_s3()) {
     const S3CheckOptions wanted{.key_prefix = config.key_prefix,
                                 .origins = config.cors_origins,
                                 .fix = options.fix,
                                 .stopped = HeldSignals::told_to_end};
-    append(all, check_s3(s3_options(*config.s3), profile_of(*config.s3), wanted, clock));
+    for (const StoreKind kind : {StoreKind::kS3, StoreKind::kS3Secondary}) {
+      if (s3_config(config, kind) != nullptr) append(all, check_store(config, kind, wanted, clock));
+    }
+    // with a store that does not work it would only repeat why
+    const bool may_try = config.s3 && config.s3_secondary && !HeldSignals::told_to_end();
+    if (may_try && count(all, Verdict::kFailure) == 0) all.push_back(check_apart(config, clock));
     if (!config.cdn_url.empty() && !HeldSignals::told_to_end()) all.push_back(check_cdn(config, clock));
   }
   append(all, check_front(config, {.url = options.url, .stopped = HeldSignals::told_to_end}, clock));
   return all;
-}
-
-std::size_t count(const Findings& findings, Verdict verdict) {
-  return static_cast<std::size_t>(
-      std::count_if(findings.begin(), findings.end(), [verdict](const Finding& f) { return f.verdict == verdict; }));
 }
 
 void print_text(const Findings& findings) {

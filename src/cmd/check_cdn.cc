@@ -20,9 +20,9 @@ Result<HttpAnswer> fetch(const Config& config, const std::string& url) {
   const HttpCall call{.method = "GET", .url = url, .headers = {}};
   Result<HttpAnswer> answer = CurlClient(CurlOptions{}).perform(call);
   // a CDN of one's own may have its certificate from the authority of the store's
-  const bool has_other = !config.s3->ca_file.empty();
-  if (!answer && is_mistrust(answer.error()) && has_other) {
-    answer = CurlClient({.ca_file = config.s3->ca_file}).perform(call);
+  const std::string& ca_file = config.s3_of_new_files()->ca_file;
+  if (!answer && is_mistrust(answer.error()) && !ca_file.empty()) {
+    answer = CurlClient({.ca_file = ca_file}).perform(call);
   }
   return answer;
 }
@@ -44,7 +44,8 @@ Finding judge(const Config& config, const Result<HttpAnswer>& answer) {
   return failure(what + (answer->status == 200 ? " gives other bytes" : " answers " + status) +
                      " for an object of the bucket: its path is wrong",
                  "correct the path in CDN_URL or in the CDN's origin: CDN_URL/key must lead to the key in bucket '" +
-                     config.s3->bucket + "', KEY_PREFIX and all; no page may take the place of a missing file");
+                     config.s3_of_new_files()->bucket +
+                     "', KEY_PREFIX and all; no page may take the place of a missing file");
 }
 
 }  // namespace
@@ -61,12 +62,13 @@ Finding check_cdn(const Config& config, const Clock& clock) {
                         .content_disposition = "attachment; filename=\"check.txt\"",
                         .cache_control = "no-store",
                         .attachment_id = "check"};
-  const auto put = stores->s3->put(key, {.fd = body->get(), .offset = 0, .size = kBytes.size()}, meta);
+  S3Store& store = *stores->s3_of(kind_of_new_files(config))->store;
+  const auto put = store.put(key, {.fd = body->get(), .offset = 0, .size = kBytes.size()}, meta);
   Finding found = put ? judge(config, fetch(config, config.cdn_url + "/" + percent_encode_path(key.str())))
                       : failure("no object could be stored for a try: " + put.error().detail, "see the checks s3.*");
   found.check = kName;
   // also after a put that seems to have failed
-  if (const Status removed = stores->s3->remove(key); !removed && put) {
+  if (const Status removed = store.remove(key); !removed && put) {
     return {kName, Verdict::kFailure, "the object '" + key.str() + "' could not be removed: " + removed.error().detail,
             "let the key delete objects, and remove that one"};
   }

@@ -10,7 +10,7 @@
 
 namespace cloakroom {
 
-// REQUIRES: config.s3, and a CDN_URL.
+// REQUIRES: a CDN_URL, which needs an S3 store for new files.
 Finding check_cdn(const Config& config, const Clock& clock);
 
 }  // namespace cloakroom

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "cmd/stores.h"
 
 namespace cloakroom {
 namespace {
@@ -171,10 +172,12 @@ Finding request_size(FrontProbe& probe) {
 Finding internal(FrontProbe& probe) {
   const std::string base = "/_cloakroom/" + probe.config().instance;
   const std::string remedy = "put `internal;` back into that location: " + write_anew(probe.config());
-  if (probe.config().s3) {
-    const auto answer = probe.get(base + "/s3");
+  for (const StoreKind kind : {StoreKind::kS3, StoreKind::kS3Secondary}) {
+    if (s3_config(probe.config(), kind) == nullptr) continue;
+    const std::string location = base + "/" + std::string(to_string(kind));
+    const auto answer = probe.get(location);
     if (answer && answer->status != 404) {
-      return failure("the location " + base + "/s3 can be asked from outside: it " + told(answer), remedy);
+      return failure("the location " + location + " can be asked from outside: it " + told(answer), remedy);
     }
   }
   struct stat folder {};

@@ -55,7 +55,7 @@ Finding refused_upload(const FrontProbe& probe, const std::string& what, const R
 }
 
 bool is_redirected(const FrontProbe& probe) {
-  return probe.config().delivery == "redirect" && probe.config().storage == "s3";
+  return probe.config().delivery == "redirect" && probe.config().is_in_s3();
 }
 
 // The bytes of a file as a client gets them, who follows a redirect without saying who he is.

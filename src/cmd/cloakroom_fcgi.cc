@@ -165,7 +165,7 @@ void prepare_bucket_aside(const Config& config) {
 }
 
 int run_fastcgi(const Config& config, Sniffer& sniffer, std::vector<std::string> arguments) {
-  if (config.storage == "s3") {
+  if (config.is_in_s3()) {
     prepare_bucket_aside(config);  // before libfcgi, which swallows SIGTERM
     if (!prepare_fallback(config)) return kExitConfig;
   } else if (!prepare_store(config)) {

@@ -81,7 +81,7 @@ int work(const Config& settings, bool once, const Housekeeper& housekeeper) {
   const StopSignals stop;
   // Not --once: that is for hands, perhaps root's, and without capabilities root may remove nobody else's files.
   // A folder that is missing would stand for its parent: the cache, only where there is one to be purged.
-  const std::vector<std::string> cache(config->s3 ? 1 : 0, config->nginx_cache_path);
+  const std::vector<std::string> cache(config->has_s3() ? 1 : 0, config->nginx_cache_path);
   if (const Status confined = once ? Status(Ok{}) : confine(*config, cache); !confined) {
     return complain(confined.error());
   }
@@ -96,14 +96,18 @@ int work(const Config& settings, bool once, const Housekeeper& housekeeper) {
   PgDirectUploads direct_rows(database);
   TicketSweeper tickets(direct_rows, config->orphan_grace);
   RateSweeper rates(database);
-  JobHandlers handlers{{"abort_multipart", abort_multipart_handler(stores->s3_direct_guarded.get())}};
+  const DirectStoreOfKind direct_of = [&](StoreKind kind) -> DirectStore* {
+    const S3Set* const s3 = stores->s3_of(kind);
+    return s3 == nullptr ? nullptr : s3->direct_guarded.get();
+  };
+  JobHandlers handlers{{"abort_multipart", abort_multipart_handler(direct_of)}};
   PgVariants variant_rows(database);
   auto imager = make_imager(*config);
   std::optional<Variants> variants;
   if (imager) variants.emplace(make_variants(*config, *stores, rows, variant_rows, *imager, clock));
   handlers.emplace("make_variants", make_variants_handler(variants ? &*variants : nullptr, config->jobs.most_failures));
   std::optional<Mover> mover;
-  if (stores->s3) {
+  if (stores->for_kept_files(*config) != nullptr) {
     mover.emplace(make_mover(*config, *stores, rows, clock));
     handlers.emplace("move_object", move_object_handler(*mover));
   }
@@ -113,7 +117,7 @@ int work(const Config& settings, bool once, const Housekeeper& housekeeper) {
                                   {"purge_tombstone", purge_tombstones_handler(tombstones, store_of)}};
   PgDeletions deletions(database);
   std::optional<CachePurger> purger;
-  if (config->s3) purger.emplace(deletions, CachePurgerOptions{config->nginx_cache_path, config->instance});
+  if (config->has_s3()) purger.emplace(deletions, CachePurgerOptions{config->nginx_cache_path, config->instance});
   auto scanner = make_scanner(*config);
   PgRescans walk(database, runner_name);
   std::optional<Rescan> rescan;

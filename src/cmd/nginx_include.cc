@@ -127,8 +127,46 @@ Result<std::string> render_template(const std::string& text, const TemplateInput
   return out;
 }
 
+namespace {
+
+// An S3 store has an upstream and locations of its own, and each of them leads to that one host alone.
+Status add_store(const S3Config& s3, const S3Store& store, const std::string& template_folder, TemplateInput& input) {
+  TemplateInput own = input;
+  const Endpoint endpoint = split_endpoint(s3.endpoint);
+  const std::string& host = store.host();  // what requests are signed for; with virtual addressing bucket.endpoint
+  const std::string name = host.substr(0, host.find(':', host.find(']') == std::string::npos ? 0 : host.find(']')));
+  own.values["S3_STORE"] = to_string(store.kind());
+  own.values["S3_SCHEME"] = endpoint.scheme;
+  own.values["S3_HOST"] = host;
+  own.values["S3_NAME"] = name;
+  own.values["S3_CA_FILE"] = s3.ca_file.empty() ? kSystemAuthorities : s3.ca_file;
+  own.values["S3_ADDRESS"] = name + ":" + endpoint.port;
+  TRY_ASSIGN(own.parts["s3"], read_text(template_folder + "/s3.inc.in"));
+  for (const char* part : {"s3-upstream", "s3-locations"}) {
+    TRY_ASSIGN(const std::string text, read_text(template_folder + "/" + part + ".inc.in"));
+    TRY_ASSIGN(const std::string rendered, render_template(text, own));
+    input.parts[part] += rendered;
+  }
+  return Ok{};
+}
+
+Status add_stores(const Config& config, const std::string& template_folder, TemplateInput& input) {
+  input.conditions.insert("s3");
+  const SystemClock clock;
+  TRY_ASSIGN(const StoreSet stores, make_stores(config, clock));
+  for (const S3Set* set : stores.s3_sets()) {
+    TRY(add_store(*s3_config(config, set->store->kind()), *set->store, template_folder, input));
+  }
+  return Ok{};
+}
+
+}  // namespace
+
 Result<NginxIncludes> render_nginx(const Config& config, const std::string& template_folder) {
   TemplateInput input;
+  for (const char* part : {"params", "identity", "who-cache", "headers", "limits", "pages", "problem"}) {
+    TRY_ASSIGN(input.parts[part], read_text(template_folder + "/" + part + ".inc.in"));
+  }
   input.values = {{"INSTANCE", config.instance},
                   {"PREFIX", config.route_prefix},
                   {"SOCKET", config.socket},
@@ -180,25 +218,7 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
   if (!config.cors_origins.empty()) input.conditions.insert("cors");
   if (config.auth != "jwt" && !input.conditions.contains("auth_request")) input.conditions.insert("asks_nobody");
   if (config.nginx_health_routes) input.conditions.insert("health");
-  if (config.s3) {
-    input.conditions.insert("s3");
-    const SystemClock clock;
-    TRY_ASSIGN(const StoreSet stores, make_stores(config, clock));
-    const Endpoint endpoint = split_endpoint(config.s3->endpoint);
-    const std::string& host =
-        stores.s3->host();  // what requests are signed for; with virtual addressing bucket.endpoint
-    const std::string name = host.substr(0, host.find(':', host.find(']') == std::string::npos ? 0 : host.find(']')));
-    input.values["S3_SCHEME"] = endpoint.scheme;
-    input.values["S3_HOST"] = host;
-    input.values["S3_NAME"] = name;
-    input.values["S3_CA_FILE"] = config.s3->ca_file.empty() ? kSystemAuthorities : config.s3->ca_file;
-    input.values["S3_ADDRESS"] = name + ":" + endpoint.port;
-    TRY_ASSIGN(input.parts["s3"], read_text(template_folder + "/s3.inc.in"));
-  }
-  for (const char* part : {"params", "identity", "who-cache", "headers", "limits", "pages"}) {
-    TRY_ASSIGN(input.parts[part], read_text(template_folder + "/" + part + ".inc.in"));
-  }
-  TRY_ASSIGN(input.parts["problem"], read_text(template_folder + "/problem.inc.in"));
+  if (config.has_s3()) TRY(add_stores(config, template_folder, input));
   TRY_ASSIGN(const std::string http, read_text(template_folder + "/http.conf.in"));
   TRY_ASSIGN(const std::string server, read_text(template_folder + "/server.conf.in"));
   NginxIncludes out;

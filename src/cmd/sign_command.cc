@@ -111,7 +111,7 @@ int sign(const Options& options) {
         << stable_path(*config, a) << "\n--link makes a signed link to that\n";
     return kExitProblems;
   }
-  if (a.store != StoreKind::kS3) {
+  if (a.store == StoreKind::kLocal) {
     std::cerr << "cloakroom: the file lies on local disk, which has no presigned URLs; whoever may read it gets it at\n"
               << stable_path(*config, a) << "\n--link makes a signed link to it\n";
     return kExitProblems;
@@ -119,8 +119,10 @@ int sign(const Options& options) {
   const SystemClock clock;
   const auto stores = make_stores(*config, clock);
   if (!stores) return complain(stores.error());
-  if (stores->s3 == nullptr) {
-    std::cerr << "cloakroom: the file lies in S3, but S3_BUCKET is not set\n";
+  Presigner* const presigner = stores->all().presigner(a.store);
+  if (presigner == nullptr) {
+    std::cerr << "cloakroom: the file lies in the store '" << to_string(a.store) << "', but "
+              << (a.store == StoreKind::kS3 ? "S3_BUCKET" : "S3_SECONDARY_BUCKET") << " is not set\n";
     return kExitConfig;
   }
   const auto key = ObjectKey::parse(a.key);
@@ -130,10 +132,10 @@ int sign(const Options& options) {
   const FileHeaders headers = file_headers(named, options.download);
   const auto wanted =
       options.expires_seconds == 0 ? config->presign_expires : std::chrono::seconds(options.expires_seconds);
-  const auto url = stores->s3->presign(*key, {.expires = wanted,
-                                              .content_disposition = headers.disposition,
-                                              .content_type = headers.content_type,
-                                              .for_browser = options.endpoint == "public"});
+  const auto url = presigner->presign(*key, {.expires = wanted,
+                                             .content_disposition = headers.disposition,
+                                             .content_type = headers.content_type,
+                                             .for_browser = options.endpoint == "public"});
   if (!url) return complain(url.error());
   print(options, {*url, {}, system_now() + life_of(*url)});
   return kExitDone;
@@ -151,9 +153,10 @@ void add_sign(CLI::App& cli, Command& chosen) {
       ->check(CLI::Range(1, 31536000));
   command->add_flag("--download", options->download, "saved by the browser, never shown");
   CLI::Option* name = command->add_option("--filename", options->filename, "name to save it under instead of its own");
-  CLI::Option* endpoint = command->add_option("--endpoint", options->endpoint, "S3_PUBLIC_ENDPOINT or S3_ENDPOINT")
-                              ->check(CLI::IsMember({"public", "internal"}))
-                              ->capture_default_str();
+  CLI::Option* endpoint =
+      command->add_option("--endpoint", options->endpoint, "of the store: S3_PUBLIC_ENDPOINT or S3_ENDPOINT")
+          ->check(CLI::IsMember({"public", "internal"}))
+          ->capture_default_str();
   CLI::Option* link = command->add_flag("--link", options->link, "a signed link, good for any store, instead");
   link->excludes(name)->excludes(endpoint);
   command->add_option("--user", options->user_id, "with --link: for this user alone")->needs(link);

@@ -20,12 +20,13 @@ Sweeper::Sweeper(const Config& config, const StoreSet& stores, Database& databas
                  std::optional<std::chrono::seconds> older_than)
     : folders_{config.storage_path + "/.tmp", config.body_temp_path},
       file_age_(older_than.value_or(kLeftOverAge)),
-      s3_(stores.s3.get()),
       key_prefix_(config.key_prefix),
       upload_age_(older_than.value_or(std::max<std::chrono::seconds>(config.orphan_grace, kUploadAge))),
       direct_age_(older_than.value_or(config.direct_upload_expires + config.orphan_grace)),
       database_(database),
-      tickets_(database) {}
+      tickets_(database) {
+  for (const S3Set* set : stores.s3_sets()) s3_.push_back(set->store.get());
+}
 
 void Sweeper::sweep_when_due() {
   const auto now = std::chrono::steady_clock::now();
@@ -52,15 +53,16 @@ Sweeper::Found Sweeper::sweep(bool is_rehearsal, const Seen& seen) {
     const bool no_folder = !removed && removed.error().code == Errc::kNotFound;
     if (!no_folder) found.files += report("files", removed);
   }
-  if (s3_ == nullptr) return found;
+  // One that is away does not keep the others from being swept.
+  for (S3Store* const store : s3_) found.uploads += report("uploads", abort_uploads(*store, is_rehearsal, seen));
+  return found;
+}
+
+Result<std::size_t> Sweeper::abort_uploads(S3Store& store, bool is_rehearsal, const Seen& seen) {
   // By the store's clock, which the first call teaches if ours is wrong: a host that is an hour ahead would break off
   // what others are sending.
-  const Status there = s3_->ready();
-  if (!there) {
-    report("uploads", Result<std::size_t>(there.error()));
-    return found;
-  }
-  const TimePoint now = s3_->client().now();
+  TRY(store.ready());
+  const TimePoint now = store.client().now();
   const auto is_promised = [this](const Uuid& ticket, std::string_view upload_id) -> Result<bool> {
     database_.begin_request();
     TRY_ASSIGN(const auto known, tickets_.find(ticket));
@@ -69,9 +71,8 @@ Sweeper::Found Sweeper::sweep(bool is_rehearsal, const Seen& seen) {
   const auto dropped = [&seen](const S3Upload& upload) {
     if (seen) seen(Leftover::kUpload, upload.key);
   };
-  const LeftoverRule rule{key_prefix_, now - upload_age_, now - direct_age_, is_promised, is_rehearsal, dropped};
-  found.uploads = report("uploads", abort_leftovers(s3_->client(), rule));
-  return found;
+  return abort_leftovers(store.client(),
+                         {key_prefix_, now - upload_age_, now - direct_age_, is_promised, is_rehearsal, dropped});
 }
 
 void TicketSweeper::sweep_when_due() {

@@ -37,9 +37,11 @@ class Sweeper {
   Found sweep(bool is_rehearsal = false, const Seen& seen = {});
 
  private:
+  Result<std::size_t> abort_uploads(S3Store& store, bool is_rehearsal, const Seen& seen);
+
   std::vector<std::string> folders_;
   std::chrono::seconds file_age_;
-  S3Store* s3_;
+  std::vector<S3Store*> s3_;
   std::string key_prefix_;
   std::chrono::seconds upload_age_, direct_age_;
   Database& database_;

@@ -4,37 +4,17 @@
 #include <fcntl.h>
 
 #include "routes/attachment_json.h"
-#include "storage/credential_providers.h"
 
 namespace cloakroom {
 namespace {
 
-// A server that takes or gives no byte for so long while all places are taken hangs; those that work answer within it.
-constexpr std::chrono::milliseconds kStillFor{2000};
 constexpr std::chrono::seconds kImagerQueueTime{3};  // for a free helper, before IMAGE_TIMEOUT begins
 // Whoever read a row before its object was moved has opened the old one by then.
 constexpr std::chrono::seconds kMoveLinger{10};
 
-KeyNaming naming_of(const std::string& word) {
-  if (word == "uuid-name") return KeyNaming::kUuidName;
-  return word == "folder" ? KeyNaming::kFolder : KeyNaming::kFanout;
-}
-
 Delivery delivery_of(const std::string& word) {
   if (word == "redirect") return Delivery::kRedirect;
   return word == "stream" ? Delivery::kStream : Delivery::kProxy;
-}
-
-KeyRule key_rule(const Config& c) {
-  return {c.key_prefix, naming_of(c.key_naming)};
-}
-
-bool keeps_aside(const Config& c) {
-  return c.storage == "s3" && c.s3_fallback == "local";
-}
-
-KeyRule kept_key_rule(const Config& c) {
-  return {kept_prefix_of(c) + c.key_prefix, naming_of(c.key_naming)};
 }
 
 Fallback fallback_of(const Config& c, const StoreSet& stores) {
@@ -95,8 +75,14 @@ std::optional<MetadataStrip> make_strip(const Config& c, std::optional<PictureSt
 }
 
 DirectRules direct_rules(const Config& c) {
-  return {
-      .expires = c.direct_upload_expires, .part_bytes = c.direct_part_bytes, .max_parts = profile_of(*c.s3).max_parts};
+  return {.expires = c.direct_upload_expires,
+          .part_bytes = c.direct_part_bytes,
+          .max_parts = profile_of(*c.s3_of_new_files()).max_parts};
+}
+
+DirectPlace direct_place(const StoreSet& stores, StoreKind kind) {
+  const S3Set* const s3 = stores.s3_of(kind);
+  return s3 == nullptr ? DirectPlace{} : DirectPlace{s3->guarded.get(), s3->direct_guarded.get()};
 }
 
 RateSet rate_set(const LimitsConfig::Rates& rates) {
@@ -116,84 +102,12 @@ AppOptions app_options(const Config& c) {
           .quotas = quota_rules(c.limits)};
 }
 
-// Null when the settings hold the keys themselves.
-std::shared_ptr<CredentialSource> credential_source(const S3Config& s3) {
-  if (!s3.access_key_id.empty()) return nullptr;
-  const S3CredentialConfig& c = s3.credentials;
-  CredentialPlaces places;
-  places.shared_file = {c.shared_file, c.profile, c.shared_file_required};
-  places.web_identity.token_file = c.web_identity_token_file;
-  places.web_identity.role_arn = c.role_arn;
-  places.web_identity.session_name = c.role_session_name;
-  places.web_identity.endpoint = c.sts_endpoint;
-  places.web_identity.ca_file = s3.ca_file;
-  places.metadata.endpoint = c.metadata_endpoint;
-  return std::make_shared<RefreshingCredentials>(credential_chain(places));
-}
-
 }  // namespace
-
-const S3Profile& profile_of(const S3Config& s3) {
-  return s3_profile(parse_s3_provider(s3.provider).value_or(guess_s3_provider(s3.endpoint)));
-}
-
-S3Options s3_options(const S3Config& s3) {
-  const S3Profile& profile = profile_of(s3);
-  const S3Addressing addressing = parse_s3_addressing(s3.addressing).value_or(S3Addressing::kAuto);
-  return {.endpoint = s3.endpoint,
-          .public_endpoint = s3.public_endpoint,
-          .region = s3.region.empty() ? s3_default_region(profile, s3.endpoint) : s3.region,
-          .bucket = s3.bucket,
-          .access_key_id = s3.access_key_id,
-          .secret_access_key = s3.secret_access_key,
-          .session_token = s3.session_token,
-          .credentials = credential_source(s3),
-          .addressing = s3_addressing(profile, addressing, s3.bucket),
-          .content_md5 = profile.content_md5,
-          .ca_file = s3.ca_file,
-          .parts = {.min_part_bytes = profile.min_part_bytes, .max_parts = profile.max_parts}};
-}
-
-Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboard* board) {
-  StoreSet set;
-  const KeyRule local_rule = keeps_aside(config) ? kept_key_rule(config) : key_rule(config);
-  set.local =
-      std::make_unique<LocalStore>(LocalOptions{.root = config.storage_path, .folders = key_folders(local_rule)});
-  if (config.s3) {
-    if (board == nullptr) {
-      set.own_board = std::make_unique<SharedScoreboard>();
-      board = &**set.own_board;
-    }
-    set.s3_breaker = std::make_unique<Breaker>(board->s3_breaker, BreakerPolicy{}, system_breaker_tools());
-    set.s3_bulkhead = std::make_unique<Bulkhead>(board->s3_calls, most_calls_at_once(config.workers), kStillFor,
-                                                 system_bulkhead_tools());
-    S3Options options = s3_options(*config.s3);
-    options.on_progress = [bulkhead = set.s3_bulkhead.get()] { bulkhead->moved(); };
-    options.on_silence = [bulkhead = set.s3_bulkhead.get()](bool is_so) { bulkhead->silent(is_so); };
-    TRY_ASSIGN(set.s3, S3Store::make(options, clock));
-    const Retrier retrier(RetryPolicy{}, system_retry_tools(), options.quota);
-    set.s3_retrying = std::make_unique<RetryingStore>(*set.s3, retrier);
-    set.s3_guard = std::make_unique<CallGuard>(
-        GuardedServer{"the store", Errc::kStoreAway, [store = set.s3_retrying.get()] { return store->ready(); }},
-        *set.s3_breaker, *set.s3_bulkhead);
-    set.s3_guarded = std::make_unique<GuardedStore>(*set.s3_retrying, *set.s3_guard);
-    const bool takes_forms = profile_of(*config.s3).post_policy == Fact::kYes;
-    set.s3_direct =
-        std::make_unique<S3DirectStore>(set.s3->client(), takes_forms ? DirectMethod::kPost : DirectMethod::kPut);
-    set.s3_direct_retrying = std::make_unique<RetryingDirectStore>(*set.s3_direct, retrier);
-    set.s3_direct_guarded = std::make_unique<GuardedDirectStore>(*set.s3_direct_retrying, *set.s3_guard);
-  }
-  return set;
-}
-
-std::string kept_prefix_of(const Config& config) {
-  return kept_prefix(config.node_name);
-}
 
 Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const Clock& clock) {
   LocalStore* const local = stores.local.get();
   return {rows,
-          *stores.s3_guarded,
+          *stores.for_kept_files(config)->guarded,
           [local](const ObjectKey& key) { return local->open(key); },
           clock,
           {.keys = key_rule(config),
@@ -327,7 +241,8 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
                checked_upload_rules(config, scan_, strip_, imager_.guarded.get()), fallback_of(config, stores_)),
       downloads_(stores_.all(), {.delivery = delivery_of(config.delivery),
                                  .presign_expires = config.presign_expires,
-                                 .cdn_url = config.cdn_url}),
+                                 .cdn_url = config.cdn_url,
+                                 .cdn_store = kind_of_new_files(config)}),
       direct_rows_(database_),
       variant_rows_(database_),
       app_{.options = app_options(config),
@@ -355,10 +270,11 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
                                     {making_ ? &*making_ : nullptr, board ? &board->variants_made : nullptr}));
     app_.variants = &*variants_;
   }
-  if (config.storage != "s3") return;
-  direct_uploads_.emplace(
-      DirectUploads::Parts{rows_, direct_rows_, *stores_.s3_guarded, *stores_.s3_direct_guarded, sniffer, clock},
-      checked_upload_rules(config, scan_, strip_, imager_.guarded.get()), direct_rules(config));
+  const S3Set* const target = stores_.s3_of(kind_of_new_files(config));
+  if (target == nullptr) return;
+  direct_uploads_.emplace(DirectUploads::Parts{rows_, direct_rows_, *target->guarded, *target->direct_guarded, sniffer,
+                                               clock, [this](StoreKind kind) { return direct_place(stores_, kind); }},
+                          checked_upload_rules(config, scan_, strip_, imager_.guarded.get()), direct_rules(config));
   app_.direct_uploads = &*direct_uploads_;
 }
 

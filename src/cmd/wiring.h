@@ -8,13 +8,12 @@
 
 #include "base/config.h"
 #include "base/log.h"
-#include "base/scoreboard.h"
+#include "cmd/stores.h"
 #include "db/attachments.h"
 #include "db/direct_uploads.h"
 #include "db/job_overview.h"
 #include "db/pg.h"
 #include "db/variants.h"
-#include "domain/download.h"
 #include "domain/move.h"
 #include "media/guarded_imager.h"
 #include "media/image_client.h"
@@ -23,13 +22,6 @@
 #include "routes/app.h"
 #include "scan/clamd.h"
 #include "scan/guarded_scanner.h"
-#include "storage/direct_layers.h"
-#include "storage/guarded.h"
-#include "storage/local.h"
-#include "storage/retry.h"
-#include "storage/s3.h"
-#include "storage/s3_direct.h"
-#include "storage/s3_profile.h"
 
 namespace cloakroom {
 
@@ -38,24 +30,6 @@ class SystemClock final : public Clock {
   TimePoint now() const override { return system_now(); }
 };
 
-struct StoreSet {
-  std::unique_ptr<LocalStore> local;
-  std::unique_ptr<S3Store> s3;  // null when S3 is not configured
-  std::unique_ptr<RetryingStore> s3_retrying;
-  std::unique_ptr<S3DirectStore> s3_direct;
-  std::unique_ptr<SharedScoreboard> own_board;  // of a process that shares with nobody
-  std::unique_ptr<Breaker> s3_breaker;
-  std::unique_ptr<Bulkhead> s3_bulkhead;
-  std::unique_ptr<CallGuard> s3_guard;
-  std::unique_ptr<GuardedStore> s3_guarded;  // what everybody uses
-  std::unique_ptr<RetryingDirectStore> s3_direct_retrying;
-  std::unique_ptr<GuardedDirectStore> s3_direct_guarded;  // the same
-
-  Stores all() const { return {local.get(), s3_guarded.get(), s3.get()}; }
-  BlobStore& for_new_files(const Config& config) const {
-    return config.storage == "s3" ? static_cast<BlobStore&>(*s3_guarded) : *local;
-  }
-};
 // All null when nothing is scanned.
 struct ScannerSet {
   std::unique_ptr<Clamd> clamd;
@@ -72,16 +46,8 @@ struct ImagerSet {
   std::unique_ptr<Bulkhead> looking;
   std::unique_ptr<GuardedImager> guarded;  // what everybody uses
 };
-// The row of the table for the store in the settings.
-const S3Profile& profile_of(const S3Config& s3);
-// The settings, and what its profile says where they say nothing.
-S3Options s3_options(const S3Config& s3);
-// `board`: what the children of a worker share; null: a process of its own.
-Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboard* board = nullptr);
-// Moves what S3_FALLBACK=local kept, and may have kept before it was turned off. REQUIRES: stores.s3.
+// Moves what S3_FALLBACK=local kept, and may have kept before it was turned off. REQUIRES: an S3 store.
 Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const Clock& clock);
-// Of the keys of files that this node keeps.
-std::string kept_prefix_of(const Config& config);
 // nullopt: nothing is scanned.
 std::optional<Clamd> make_scanner(const Config& config);
 ScannerSet make_guarded_scanner(const Config& config, Scoreboard* board);

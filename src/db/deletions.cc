@@ -12,7 +12,7 @@ constexpr Statement kMark{"deletions_mark", "SELECT pg_snapshot_xmin(pg_current_
 
 // xid8 has no cast from a number.
 constexpr Statement kPage{"deletions_page",
-                          "SELECT tx::text::int8, id, key, size_bytes FROM cache_purges"
+                          "SELECT tx::text::int8, id, store, key, size_bytes FROM cache_purges"
                           " WHERE (tx, id) > ($1::int8::text::xid8, $2::int8) ORDER BY tx, id LIMIT $3::int8"};
 
 constexpr Statement kForget{"deletions_forget",
@@ -39,7 +39,10 @@ Status PgDeletions::since(DeletionMark mark, const std::function<void(const Dele
     params.int8(tx).int8(id).int8(kPageRows);
     TRY_ASSIGN(const auto page, database_.run(kPage, params));
     for (int row = 0; row < page.rows(); ++row) {
-      take({page.text(row, 2), static_cast<std::uint64_t>(page.integer(row, 3))});
+      // a store that a newer program knows has no copies under names that we know
+      if (const auto store = parse_store_kind(page.text(row, 2))) {
+        take({*store, page.text(row, 3), static_cast<std::uint64_t>(page.integer(row, 4))});
+      }
       tx = page.integer(row, 0);
       id = page.integer(row, 1);
     }

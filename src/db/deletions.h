@@ -1,6 +1,7 @@
 // deletions.h — the port Deletions over the table cache_purges.
 //
-// Source   sql/002_cache_purges.sql; a mark is the oldest transaction still running: what it commits later has its
+// Source   sql/002_cache_purges.sql and the later one that names the store; a mark is the oldest transaction still
+// running: what it commits later has its
 //          number, which is not below the mark.
 #pragma once
 

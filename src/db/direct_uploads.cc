@@ -11,20 +11,20 @@ namespace {
 constexpr Statement kAdd{
     "add_direct_upload",
     "WITH ticket AS (INSERT INTO deletion_tickets (store, key, due_at)"
-    " VALUES ('s3', $8::text, $10::timestamptz + $11::int8 * interval '1 second'))"
+    " VALUES ($12::text, $8::text, $10::timestamptz + $11::int8 * interval '1 second'))"
     " INSERT INTO direct_uploads (id, uploader_id, dialog_id, filename, declared_type, size_bytes, sha256, key,"
-    " part_bytes, expires_at) VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::int8, $7::bytea,"
-    " $8::text, $9::int8, $10::timestamptz)"};
+    " part_bytes, expires_at, store) VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::int8, $7::bytea,"
+    " $8::text, $9::int8, $10::timestamptz, $12::text)"};
 
 // The row itself holds the place; its ticket holds none.
 constexpr Statement kAddWithin{
     "add_direct_upload_within",
-    "WITH room AS MATERIALIZED (" CLOAKROOM_FIND_ROOM("$12", "$13", "$14", "$15", "$16", "") "),"
+    "WITH room AS MATERIALIZED (" CLOAKROOM_FIND_ROOM("$13", "$14", "$15", "$16", "$17", "") "),"
     " ticket AS (INSERT INTO deletion_tickets (store, key, due_at)"
-    " SELECT 's3', $8::text, $10::timestamptz + $11::int8 * interval '1 second' FROM room WHERE refusal IS NULL),"
+    " SELECT $12::text, $8::text, $10::timestamptz + $11::int8 * interval '1 second' FROM room WHERE refusal IS NULL),"
     " made AS (INSERT INTO direct_uploads (id, uploader_id, dialog_id, filename, declared_type, size_bytes, sha256, key,"
-    " part_bytes, expires_at) SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::int8, $7::bytea,"
-    " $8::text, $9::int8, $10::timestamptz FROM room WHERE refusal IS NULL)"
+    " part_bytes, expires_at, store) SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::int8, $7::bytea,"
+    " $8::text, $9::int8, $10::timestamptz, $12::text FROM room WHERE refusal IS NULL)"
     " SELECT refusal FROM room"};
 
 constexpr Statement kSetUploadId{"set_direct_upload_id",
@@ -41,11 +41,12 @@ enum Column {
   kUploadId,
   kPartBytes,
   kExpires,
-  kAttachment
+  kAttachment,
+  kStore
 };
 constexpr Statement kFind{"find_direct_upload",
                           "SELECT uploader_id, dialog_id, filename, declared_type, size_bytes, sha256, key, upload_id,"
-                          " part_bytes, expires_at, attachment_id FROM direct_uploads WHERE id = $1::uuid"};
+                          " part_bytes, expires_at, attachment_id, store FROM direct_uploads WHERE id = $1::uuid"};
 
 // In the last second it might be committed when others have found the place free already.
 constexpr Statement kHold{"hold_direct_upload",
@@ -58,12 +59,12 @@ constexpr Statement kCommit{
     "commit_direct_upload",
     "WITH gone AS (DELETE FROM deletion_tickets WHERE id = $1::int8 RETURNING 1),"
     " done AS (UPDATE direct_uploads SET attachment_id = $3::uuid WHERE id = $2::uuid AND attachment_id IS NULL"
-    " RETURNING key),"
+    " RETURNING store, key),"
     " complete AS (SELECT cloakroom_refuse_unless((SELECT count(*) FROM gone) = 1,"
     " 'completing the upload took too long and was given up: try again'),"
     " cloakroom_refuse_unless((SELECT count(*) FROM done) = 1, 'the upload is complete or given up already')),"
     " job AS (INSERT INTO jobs (kind, payload, priority)"
-    " SELECT 'delete_object', jsonb_build_object('store', 's3', 'key', key), 0 FROM done"
+    " SELECT 'delete_object', jsonb_build_object('store', store, 'key', key), 0 FROM done"
     " UNION ALL SELECT 'make_variants', jsonb_build_object('id', $3::uuid), -1 FROM done WHERE $19::bool)"
     " INSERT INTO attachments (id, uploader_id, dialog_id, filename, mime_type, size_bytes, sha256, store, key,"
     " created_at, width, height, frames, duration_ms, picture, placeholder)"
@@ -72,18 +73,18 @@ constexpr Statement kCommit{
 
 constexpr Statement kRefuse{"refuse_direct_upload",
                             "WITH gone AS (DELETE FROM direct_uploads WHERE id = $1::uuid AND attachment_id IS NULL"
-                            " RETURNING key)"
+                            " RETURNING store, key)"
                             " INSERT INTO jobs (kind, payload)"
-                            " SELECT 'delete_object', jsonb_build_object('store', 's3', 'key', key) FROM gone"};
+                            " SELECT 'delete_object', jsonb_build_object('store', store, 'key', key) FROM gone"};
 
 // The deletion of the object has a ticket since add(). An upload in parts that was completed is unknown to the store,
 // and its abort succeeds.
 constexpr Statement kCleanUp{
     "clean_up_direct_uploads",
     "WITH gone AS (DELETE FROM direct_uploads WHERE expires_at < now() - $1::int8 * interval '1 second'"
-    " RETURNING key, upload_id, attachment_id),"
+    " RETURNING store, key, upload_id, attachment_id),"
     " aborts AS (INSERT INTO jobs (kind, payload)"
-    " SELECT 'abort_multipart', jsonb_build_object('key', key, 'upload_id', upload_id) FROM gone"
+    " SELECT 'abort_multipart', jsonb_build_object('store', store, 'key', key, 'upload_id', upload_id) FROM gone"
     " WHERE upload_id IS NOT NULL AND attachment_id IS NULL)"
     " SELECT count(*) FROM gone"};
 
@@ -115,7 +116,7 @@ void upload_params(Params& params, const DirectUpload& upload, std::chrono::seco
     params.null();
   }
   params.text(upload.key).int8(static_cast<std::int64_t>(upload.part_bytes)).time(upload.expires_at);
-  params.int8(grace.count());
+  params.int8(grace.count()).text(to_string(upload.store));
 }
 
 }  // namespace
@@ -161,6 +162,9 @@ Result<std::optional<DirectUpload>> PgDirectUploads::find(const Uuid& id) {
     if (digest.size() != sizeof(Sha256Digest)) return Error{Errc::kInternal, "direct_uploads.sha256 is not 32 bytes"};
     std::memcpy(out.sha256.emplace().data(), digest.data(), digest.size());
   }
+  const auto store = parse_store_kind(set.text(0, kStore));
+  if (!store) return Error{Errc::kInternal, "direct_uploads.store holds a word that this program does not know"};
+  out.store = *store;
   out.key = set.text(0, kKey);
   out.upload_id = set.maybe_text(0, kUploadId);
   out.part_bytes = static_cast<std::uint64_t>(set.integer(0, kPartBytes));

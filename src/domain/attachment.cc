@@ -23,6 +23,8 @@ std::string_view to_string(StoreKind kind) {
       return "local";
     case StoreKind::kS3:
       return "s3";
+    case StoreKind::kS3Secondary:
+      return "s3-secondary";
   }
   BUG("unknown store");
 }
@@ -37,6 +39,7 @@ std::optional<AttachmentStatus> parse_attachment_status(std::string_view text) {
 std::optional<StoreKind> parse_store_kind(std::string_view text) {
   if (text == "local") return StoreKind::kLocal;
   if (text == "s3") return StoreKind::kS3;
+  if (text == "s3-secondary") return StoreKind::kS3Secondary;
   return std::nullopt;
 }
 

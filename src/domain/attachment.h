@@ -14,14 +14,16 @@ namespace cloakroom {
 
 // kQuarantined: found infected after it was stored. It keeps the message and the dialog it had.
 enum class AttachmentStatus { kUploaded, kLinked, kQuarantined };
-enum class StoreKind { kLocal, kS3 };
+// kS3Secondary: another bucket, perhaps at another provider, that the same process serves. Rows say which one has a
+// file.
+enum class StoreKind { kLocal, kS3, kS3Secondary };
 
 // What decoders found: nobody has looked (or could), a picture without or with transparent parts, or nothing that can
 // be decoded, which is not tried again.
 enum class Picture { kUnknown, kOpaque, kAlpha, kNone };
 
 std::string_view to_string(AttachmentStatus status);  // the words of the database and of the JSON
-std::string_view to_string(StoreKind kind);           // "local", "s3"
+std::string_view to_string(StoreKind kind);           // "local", "s3", "s3-secondary"
 std::optional<AttachmentStatus> parse_attachment_status(std::string_view text);
 std::optional<StoreKind> parse_store_kind(std::string_view text);
 std::optional<std::string> to_word(Picture picture);            // of the database; empty: kUnknown

@@ -1,4 +1,5 @@
-// deletions.h — the objects that were deleted from the S3 store, for those who may hold copies of them.
+// deletions.h — the objects that were deleted from S3 stores, or moved out of one, for those who may hold copies of
+// them.
 //
 // Mark     a place in the history: whatever is committed after mark() is found by since(mark), however long its
 //          transaction took. Some objects are found twice: whoever asks must not mind.
@@ -11,10 +12,12 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "domain/attachment.h"
 
 namespace cloakroom {
 
 struct DeletedObject {
+  StoreKind store = StoreKind::kS3;
   std::string_view key;
   std::uint64_t size_bytes = 0;
 };

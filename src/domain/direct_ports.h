@@ -73,6 +73,7 @@ struct DirectUpload {
   std::string declared_type;
   std::uint64_t size_bytes = 0;
   std::optional<Sha256Digest> sha256;  // declared; empty: the client did not say
+  StoreKind store = StoreKind::kS3;    // where new files went when the ticket was given out
   std::string key;                     // below quarantine/: whoever holds the ticket can write to it
   std::optional<std::string> upload_id;
   std::uint64_t part_bytes = 0;  // 0: not in parts

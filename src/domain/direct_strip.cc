@@ -8,12 +8,13 @@
 namespace cloakroom {
 // What lies here once is what is judged and what is kept: whoever changes the object in quarantine now is too late. The
 // announced SHA-256 is of what was sent; the row's is of what is stored.
-Status DirectUploads::put_stripped(const DirectUpload& upload, const ObjectKey& key, const ObjectMeta& meta,
+Status DirectUploads::put_stripped(const Taking& taking, const ObjectKey& key, const ObjectMeta& meta,
                                    Attachment& attachment) {
+  const DirectUpload& upload = taking.upload;
   TRY_ASSIGN(const ObjectKey quarantine, ObjectKey::parse(upload.key));
   TRY_ASSIGN(UniqueFd file, uploads_.nameless());
   Spool spool(std::move(file));
-  TRY(p_.store.get(quarantine, {0, upload.size_bytes}, spool));
+  TRY(taking.store.get(quarantine, {0, upload.size_bytes}, spool));
   const FileRange bytes = spool.range();
   TRY(check_spooled(upload, bytes, attachment.mime_type));
   TRY(uploads_.strip->clean({.way = "direct_upload", .filename = upload.filename, .user = upload.uploader_id}, bytes));
@@ -33,7 +34,7 @@ Status DirectUploads::put_stripped(const DirectUpload& upload, const ObjectKey& 
     attachment.wants_variants = true;
     look_at_picture(*uploads_.imager, bytes, attachment);
   }
-  TRY_ASSIGN(attachment.sha256, p_.store.put(key, bytes, meta));
+  TRY_ASSIGN(attachment.sha256, taking.store.put(key, bytes, meta));
   return Ok{};
 }
 

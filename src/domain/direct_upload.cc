@@ -103,6 +103,7 @@ Result<DirectTicket> DirectUploads::open(const DirectRequest& request) {
   upload.sha256 = request.sha256;
   upload.expires_at = now + rules_.expires;
   const ObjectKey key = quarantine_key(uploads_.keys.prefix, upload.id);
+  upload.store = p_.store.kind();
   upload.key = key.str();
   if (upload.size_bytes > rules_.part_bytes) {
     upload.part_bytes = rules_.part_bytes;
@@ -156,6 +157,13 @@ Result<DirectUpload> DirectUploads::own(const Caller& caller, const Uuid& id) {
   return *std::move(found);
 }
 
+Result<DirectPlace> DirectUploads::place_of(const DirectUpload& upload) const {
+  if (upload.store == p_.store.kind()) return DirectPlace{&p_.store, &p_.direct};
+  const DirectPlace place = p_.elsewhere ? p_.elsewhere(upload.store) : DirectPlace{};
+  if (place.store != nullptr) return place;
+  return Error{Errc::kStore, "the ticket's store '" + std::string(to_string(upload.store)) + "' is not configured"};
+}
+
 Status DirectUploads::check_open(const DirectUpload& upload) const {
   if (upload.attachment_id) return refuse(Errc::kConflict, "This upload is complete already.");
   if (p_.clock.now() >= upload.expires_at) return refuse(Errc::kConflict, "The ticket has expired; ask for another.");
@@ -166,6 +174,7 @@ Result<std::vector<BrowserRequest>> DirectUploads::sign_parts(const Caller& call
                                                               std::span<const unsigned> numbers) {
   TRY_ASSIGN(const DirectUpload upload, own(caller, id));
   TRY(check_open(upload));
+  TRY_ASSIGN(const DirectPlace place, place_of(upload));
   if (!upload.upload_id) return refuse(Errc::kConflict, "This upload is not in parts: its ticket has the one address.");
   TRY_ASSIGN(const ObjectKey key, ObjectKey::parse(upload.key));
   const unsigned count = part_count(upload);
@@ -176,8 +185,8 @@ Result<std::vector<BrowserRequest>> DirectUploads::sign_parts(const Caller& call
     }
     const std::uint64_t before = (number - 1) * upload.part_bytes;
     const PartOf part{number, std::min(upload.part_bytes, upload.size_bytes - before)};
-    TRY_ASSIGN(BrowserRequest request,
-               p_.direct.sign_part({key, *upload.upload_id}, part, seconds_until(upload.expires_at, p_.clock.now())));
+    TRY_ASSIGN(BrowserRequest request, place.direct->sign_part({key, *upload.upload_id}, part,
+                                                               seconds_until(upload.expires_at, p_.clock.now())));
     signed_parts.push_back(std::move(request));
   }
   return signed_parts;
@@ -224,8 +233,9 @@ Status DirectUploads::check_type(const DirectUpload& upload, const std::string& 
 }
 
 // Size and type of what lies under `key`, as far as its head shows them.
-Result<DirectUploads::FirstLook> DirectUploads::look(const ObjectKey& key, const DirectUpload& upload) {
-  const auto info = p_.store.head(key);
+Result<DirectUploads::FirstLook> DirectUploads::look(const ObjectKey& key, const Taking& taking) {
+  const DirectUpload& upload = taking.upload;
+  const auto info = taking.store.head(key);
   if (!info && info.error().code == Errc::kNotFound) {
     return refuse(Errc::kConflict, "The store has not got the file yet: upload it first, then complete.");
   }
@@ -235,21 +245,22 @@ Result<DirectUploads::FirstLook> DirectUploads::look(const ObjectKey& key, const
                                               upload.size_bytes, info->size_bytes));
   }
   Inspector head;
-  TRY(p_.store.get(key, {0, std::min<std::uint64_t>(upload.size_bytes, limits::kSniffBytes)}, head));
+  TRY(taking.store.get(key, {0, std::min<std::uint64_t>(upload.size_bytes, limits::kSniffBytes)}, head));
   TRY_ASSIGN(std::string type, p_.sniffer.mime_type(head.head()));
   TRY(check_type(upload, type));
   return FirstLook{std::move(type), uploads_.strip != nullptr && uploads_.strip->takes(head.head())};
 }
 
 // Once: type, hash and scan all come from the same bytes.
-Status DirectUploads::read_and_scan(const DirectUpload& upload, const ObjectKey& key, ByteSink& all,
+Status DirectUploads::read_and_scan(const Taking& taking, const ObjectKey& key, ByteSink& all,
                                     const std::function<Sha256Digest()>& digest) {
+  const DirectUpload& upload = taking.upload;
   const ByteRange whole{0, upload.size_bytes};
-  if (uploads_.scan == nullptr) return p_.store.get(key, whole, all);
+  if (uploads_.scan == nullptr) return taking.store.get(key, whole, all);
   bool was_read = false;
   const ByteSource read_once = [&](ByteSink& scanner) -> Status {
     Tee both(all, scanner);
-    TRY(p_.store.get(key, whole, both));
+    TRY(taking.store.get(key, whole, both));
     was_read = true;
     return Ok{};
   };
@@ -260,31 +271,33 @@ Status DirectUploads::read_and_scan(const DirectUpload& upload, const ObjectKey&
                             .digest = [&] { return std::optional(digest()); }},
                            read_once));
   // a scanner that could not be asked has read nothing, and was not needed
-  return was_read ? Status(Ok{}) : p_.store.get(key, whole, all);
+  return was_read ? Status(Ok{}) : taking.store.get(key, whole, all);
 }
 
 // The bytes pass once, also where they are needed in a file: a look at the picture.
-Status DirectUploads::read_copy(const DirectUpload& upload, const ObjectKey& key, ByteSink& all,
+Status DirectUploads::read_copy(const Taking& taking, const ObjectKey& key, ByteSink& all,
                                 const std::function<Sha256Digest()>& digest, Attachment& attachment) {
+  const DirectUpload& upload = taking.upload;
   const bool is_asked_about = uploads_.imager != nullptr && may_have_picture(attachment.mime_type);
   attachment.wants_variants = is_asked_about;
   auto file = is_asked_about && upload.size_bytes <= limits::kFetchedPictureBytes ? uploads_.nameless()
                                                                                   : Result<UniqueFd>(UniqueFd());
-  if (!file || !*file) return read_and_scan(upload, key, all, digest);
+  if (!file || !*file) return read_and_scan(taking, key, all, digest);
   Spool spool(*std::move(file));
   Tee both(all, spool);
-  TRY(read_and_scan(upload, key, both, digest));
+  TRY(read_and_scan(taking, key, both, digest));
   if (spool.range().size == upload.size_bytes) look_at_picture(*uploads_.imager, spool.range(), attachment);
   return Ok{};
 }
 
 // The copy is what will be kept, so nothing that was seen before counts.
-Status DirectUploads::check_copy(const DirectUpload& upload, const ObjectKey& key, Attachment& attachment) {
-  TRY_ASSIGN(const ObjectInfo info, p_.store.head(key));
+Status DirectUploads::check_copy(const Taking& taking, const ObjectKey& key, Attachment& attachment) {
+  const DirectUpload& upload = taking.upload;
+  TRY_ASSIGN(const ObjectInfo info, taking.store.head(key));
   Inspector all;
   if (info.size_bytes == upload.size_bytes)
     TRY(read_copy(
-        upload, key, all, [&] { return all.digest(); }, attachment));
+        taking, key, all, [&] { return all.digest(); }, attachment));
   TRY_ASSIGN(const std::string type, p_.sniffer.mime_type(all.head()));
   if (info.size_bytes != upload.size_bytes || type != attachment.mime_type) {
     return refuse(Errc::kInvalid, "The file was changed while it was completed.");
@@ -299,6 +312,8 @@ Status DirectUploads::check_whole(const DirectUpload& upload, const Sha256Digest
 }
 
 Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<const UploadedPart> parts) {
+  TRY_ASSIGN(const DirectPlace place, place_of(upload));
+  const Taking taking{upload, *place.store};
   TRY_ASSIGN(const ObjectKey quarantine, ObjectKey::parse(upload.key));
   if (upload.upload_id) {
     if (!is_complete(parts, part_count(upload))) {
@@ -306,9 +321,9 @@ Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<cons
                                                  "store answered.",
                                                  part_count(upload)));
     }
-    TRY(p_.direct.finish_parts({quarantine, *upload.upload_id}, parts, upload.size_bytes));
+    TRY(place.direct->finish_parts({quarantine, *upload.upload_id}, parts, upload.size_bytes));
   }
-  auto seen = look(quarantine, upload);
+  auto seen = look(quarantine, taking);
   if (!seen) return reject(upload, std::move(seen).error());
 
   Attachment a;
@@ -319,7 +334,7 @@ Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<cons
   a.mime_type = std::move(seen->type);
   a.filename = honest_filename(upload.filename, a.mime_type);
   a.size_bytes = upload.size_bytes;
-  a.store = p_.store.kind();
+  a.store = upload.store;
   const ObjectKey key = make_key(uploads_.keys, a.id, a.filename);
   a.key = key.str();
   if (uploads_.scan != nullptr) TRY(uploads_.scan->ready());  // before the store copies for nothing
@@ -328,8 +343,8 @@ Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<cons
   TRY_ASSIGN(const std::vector<DeletionTicket> tickets,
              p_.rows.plan_deletions(a.store, std::span(&key, 1), uploads_.orphan_grace));
   const ObjectMeta meta = stored_meta(a, uploads_.object_cache_control, uploads_.stored_headers);
-  Status done = seen->is_stripped ? put_stripped(upload, key, meta, a) : p_.store.copy(quarantine, key, meta);
-  if (done && !seen->is_stripped) done = check_copy(upload, key, a);
+  Status done = seen->is_stripped ? put_stripped(taking, key, meta, a) : place.store->copy(quarantine, key, meta);
+  if (done && !seen->is_stripped) done = check_copy(taking, key, a);
   if (done) done = p_.tickets.commit(upload, a, tickets.front());
   if (done) return Completed{std::move(a), true};
   // As in Uploads::take: best effort; a job may have had the copy's ticket before the copy was there, and a store that

@@ -54,6 +54,12 @@ struct DirectRules {
   unsigned max_parts = 1000;               // the size grows when there would be more
 };
 
+// One store, as these stories need it.
+struct DirectPlace {
+  BlobStore* store = nullptr;  // null: it is not configured
+  DirectStore* direct = nullptr;
+};
+
 struct Completed {
   Attachment attachment;
   bool is_new = false;  // false: an earlier call had made it
@@ -64,13 +70,15 @@ class DirectUploads {
   struct Parts {
     Rows& rows;
     DirectUploadRows& tickets;
-    BlobStore& store;
+    BlobStore& store;  // of new tickets
     DirectStore& direct;
     Sniffer& sniffer;
     const Clock& clock;
+    // Of tickets that were given out while new files went to another store; empty: there is none.
+    std::function<DirectPlace(StoreKind)> elsewhere = {};
   };
   DirectUploads(Parts parts, UploadRules uploads, DirectRules rules)
-      : p_(parts), uploads_(std::move(uploads)), rules_(rules) {}
+      : p_(std::move(parts)), uploads_(std::move(uploads)), rules_(rules) {}
 
   Result<DirectTicket> open(const DirectRequest& request);
   // Signed requests for some parts of an upload in parts, in the order asked for.
@@ -84,6 +92,8 @@ class DirectUploads {
   Status add_ticket(const DirectUpload& upload, const Caller& caller);
   Error give_up(const DirectUpload& upload, Error why);
   Result<DirectUpload> own(const Caller& caller, const Uuid& id);
+  // What the ticket is for; kStore when that store is not configured any more.
+  Result<DirectPlace> place_of(const DirectUpload& upload) const;
   Status check_open(const DirectUpload& upload) const;
   Result<Completed> existing(const Caller& caller, const DirectUpload& upload);
   Result<Completed> take(const DirectUpload& upload, std::span<const UploadedPart> parts);
@@ -91,16 +101,21 @@ class DirectUploads {
     std::string type;
     bool is_stripped = false;  // its metadata will be
   };
-  Result<FirstLook> look(const ObjectKey& key, const DirectUpload& upload);
+  // One upload, and the store that has it.
+  struct Taking {
+    const DirectUpload& upload;
+    BlobStore& store;
+  };
+  Result<FirstLook> look(const ObjectKey& key, const Taking& taking);
   Status check_type(const DirectUpload& upload, const std::string& type) const;
-  Status read_and_scan(const DirectUpload& upload, const ObjectKey& key, ByteSink& all,
+  Status read_and_scan(const Taking& taking, const ObjectKey& key, ByteSink& all,
                        const std::function<Sha256Digest()>& digest);
-  Status read_copy(const DirectUpload& upload, const ObjectKey& key, ByteSink& all,
+  Status read_copy(const Taking& taking, const ObjectKey& key, ByteSink& all,
                    const std::function<Sha256Digest()>& digest, Attachment& attachment);
-  Status check_copy(const DirectUpload& upload, const ObjectKey& key, Attachment& attachment);
+  Status check_copy(const Taking& taking, const ObjectKey& key, Attachment& attachment);
   Status check_whole(const DirectUpload& upload, const Sha256Digest& digest) const;
   Status check_spooled(const DirectUpload& upload, const FileRange& bytes, std::string_view type);
-  Status put_stripped(const DirectUpload& upload, const ObjectKey& key, const ObjectMeta& meta, Attachment& attachment);
+  Status put_stripped(const Taking& taking, const ObjectKey& key, const ObjectMeta& meta, Attachment& attachment);
   Error reject(const DirectUpload& upload, Error why);
 
   Parts p_;

@@ -28,6 +28,7 @@ enum class Fetch {
   kOnce     // what was asked for in one request, not kept: slices that would outlive temporary credentials
 };
 struct InternalS3 {
+  StoreKind store = StoreKind::kS3;
   std::string target;  // path and query, percent-encoded
   Fetch fetch = Fetch::kWhole;
   std::string key;
@@ -43,18 +44,30 @@ using DownloadPlan = std::variant<EmptyBody, InternalFile, InternalS3, Redirect,
 
 // The stores there are, by kind. A row of a kind that is not configured cannot be served.
 struct Stores {
+  // A presigner without a store is of no use; a store without one is streamed.
+  struct Bucket {
+    BlobStore* store = nullptr;
+    Presigner* presigner = nullptr;
+  };
   BlobStore* local = nullptr;
-  BlobStore* s3 = nullptr;
-  Presigner* s3_presigner = nullptr;
+  Bucket s3 = {};
+  Bucket s3_secondary = {};
 
-  BlobStore* by_kind(StoreKind kind) const { return kind == StoreKind::kLocal ? local : s3; }
+  BlobStore* by_kind(StoreKind kind) const { return kind == StoreKind::kLocal ? local : bucket(kind).store; }
+  // Null for the local disk.
+  Presigner* presigner(StoreKind kind) const { return kind == StoreKind::kLocal ? nullptr : bucket(kind).presigner; }
+
+ private:
+  const Bucket& bucket(StoreKind kind) const { return kind == StoreKind::kS3 ? s3 : s3_secondary; }
 };
 
 struct DownloadRules {
   Delivery delivery = Delivery::kProxy;
   std::chrono::seconds presign_expires{};
-  // "https://cdn.example.com", in front of the bucket; empty: none. For public files alone: it asks nobody who he is.
+  // "https://cdn.example.com", in front of the bucket of `cdn_store`; empty: none. For public files alone: it asks
+  // nobody who he is.
   std::string cdn_url = {};
+  StoreKind cdn_store = StoreKind::kS3;
 };
 
 // What the browser is to be told of the bytes, where the store tells it.
@@ -89,7 +102,11 @@ class Downloads {
   std::string direct_url(const Attachment& attachment, const BrowserHeaders& headers) const;
 
  private:
-  Result<std::string> browser_url(const ObjectKey& key, const BrowserHeaders& headers, std::string_view method,
+  struct Signable {
+    Presigner& by;
+    const ObjectKey& key;
+  };
+  Result<std::string> browser_url(const Signable& object, const BrowserHeaders& headers, std::string_view method,
                                   std::chrono::seconds most_life = {}) const;
 
   Stores stores_;

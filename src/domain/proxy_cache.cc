@@ -6,17 +6,18 @@
 
 namespace cloakroom {
 
-std::string cache_key(std::string_view instance, std::string_view object_key) {
-  return std::string(instance) + "/" + percent_encode_path(object_key);
+std::string cache_key(const CachedObject& object) {
+  std::string key(object.instance);
+  if (object.store != StoreKind::kS3) key.append("@").append(to_string(object.store));
+  return key.append("/").append(percent_encode_path(object.key));
 }
 
 std::uint64_t cache_file_count(std::uint64_t size_bytes) {
   return is_sliced(size_bytes) ? (size_bytes + kSliceBytes - 1) / kSliceBytes : 1;
 }
 
-Result<std::string> cache_file(std::string_view instance, std::string_view object_key, std::uint64_t size_bytes,
-                               std::uint64_t number) {
-  std::string name = cache_key(instance, object_key);
+Result<std::string> cache_file(const CachedObject& object, std::uint64_t size_bytes, std::uint64_t number) {
+  std::string name = cache_key(object);
   if (is_sliced(size_bytes)) {
     const std::uint64_t first = number * kSliceBytes;
     // the last slice, too, is asked for in full length

@@ -1,6 +1,6 @@
 // delete_object.h — the handler of 'delete_object' jobs: removes the bytes of a row that is gone or of a failed upload.
 //
-// Shape    payload {"store": "local" | "s3", "key": "…"}
+// Shape    payload {"store": "local" | "s3" | "s3-secondary", "key": "…"}
 // Errors   kInternal the payload is not of that form, or its store is not configured here: the job waits for whoever
 //          mends it; else the store's own
 // Never    the key in an error: errors are logged and kept in the row.

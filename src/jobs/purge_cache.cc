@@ -37,7 +37,7 @@ void CachePurger::complain(const Error& error, bool& complained) {
 void CachePurger::remove_copies(const DeletedObject& object) {
   const std::uint64_t files = cache_file_count(object.size_bytes);
   for (std::uint64_t i = 0; i < files; ++i) {
-    const auto name = cache_file(options_.instance, object.key, object.size_bytes, i);
+    const auto name = cache_file({options_.instance, object.store, object.key}, object.size_bytes, i);
     if (!name) {
       stuck_ = true;
       return complain(name.error(), told_of_files_);

@@ -53,17 +53,19 @@ constexpr std::uint64_t kMostRangesBytes = 16ULL << 20;
 bool worker_sends_ranges(const Attachment& attachment, std::span<const ByteRange> ranges) {
   std::uint64_t total_bytes = 0;  // at most the object's size: parse_range sees to that
   for (const ByteRange& range : ranges) total_bytes += range.length;
-  return ranges.size() > 1 && attachment.store == StoreKind::kS3 && total_bytes <= kMostRangesBytes;
+  return ranges.size() > 1 && attachment.store != StoreKind::kLocal && total_bytes <= kMostRangesBytes;
 }
 
-std::string_view location_of(Fetch fetch) {
-  switch (fetch) {
+// nginx knows each store, and nothing else, by a location of its name: nginx/s3-locations.inc.in.
+std::string location_of(const InternalS3& object) {
+  const std::string store(to_string(object.store));
+  switch (object.fetch) {
     case Fetch::kWhole:
-      return "s3";
+      return store;
     case Fetch::kSlices:
-      return "s3-sliced";
+      return store + "-sliced";
     case Fetch::kOnce:
-      return "s3-once";
+      return store + "-once";
   }
   BUG("a fetch without a location");
 }
@@ -131,14 +133,14 @@ struct Render {
   }
   Response operator()(const InternalS3& object) {
     if (asked.head) return length_only();
-    r.add("X-Accel-Redirect", internal(location_of(object.fetch)));
+    r.add("X-Accel-Redirect", internal(location_of(object)));
     if (object.fetch == Fetch::kOnce && asked.ranges.size() == 1) {
       const ByteRange& range = asked.ranges.front();
       r.add("X-Cloakroom-Range",
             "bytes=" + std::to_string(range.offset) + "-" + std::to_string(range.offset + range.length - 1));
     }
     r.add("X-Cloakroom-Target", object.target);
-    r.add("X-Cloakroom-Cache-Key", cache_key(app.options.instance, object.key));
+    r.add("X-Cloakroom-Cache-Key", cache_key({app.options.instance, object.store, object.key}));
     return handed_over();
   }
   Response operator()(const Redirect& redirect) { return redirect_to(redirect.url); }

@@ -65,9 +65,9 @@ class RangeSink final : public ByteSink {
 
 }  // namespace
 
-Result<std::unique_ptr<S3Store>> S3Store::make(const S3Options& options, const Clock& clock) {
+Result<std::unique_ptr<S3Store>> S3Store::make(const S3Options& options, const Clock& clock, StoreKind kind) {
   TRY_ASSIGN(auto client, S3Client::make(options, clock));
-  return std::unique_ptr<S3Store>(new S3Store(std::move(client)));
+  return std::unique_ptr<S3Store>(new S3Store(std::move(client), kind));
 }
 
 Result<HttpAnswer> S3Store::head_bucket(std::chrono::milliseconds timeout) {

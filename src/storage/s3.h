@@ -23,9 +23,10 @@ namespace cloakroom {
 class S3Store final : public BlobStore, public Presigner {
  public:
   // kInvalid when endpoint, region, bucket or credentials cannot be right. No round trip.
-  static Result<std::unique_ptr<S3Store>> make(const S3Options& options, const Clock& clock);
+  static Result<std::unique_ptr<S3Store>> make(const S3Options& options, const Clock& clock,
+                                               StoreKind kind = StoreKind::kS3);
 
-  StoreKind kind() const override { return StoreKind::kS3; }
+  StoreKind kind() const override { return kind_; }
   Status prepare() override;
   Status ready() override;
   Result<Sha256Digest> put(const ObjectKey& key, const FileRange& bytes, const ObjectMeta& meta) override;
@@ -45,12 +46,13 @@ class S3Store final : public BlobStore, public Presigner {
   const std::string& host() const { return client_->internal().host; }
 
  private:
-  explicit S3Store(std::unique_ptr<S3Client> client) : client_(std::move(client)) {}
+  S3Store(std::unique_ptr<S3Client> client, StoreKind kind) : client_(std::move(client)), kind_(kind) {}
 
   Result<HttpAnswer> head_bucket(std::chrono::milliseconds timeout);
   Result<HttpAnswer> create_bucket(bool with_region);
 
   std::unique_ptr<S3Client> client_;
+  StoreKind kind_;
 };
 
 }  // namespace cloakroom

@@ -57,7 +57,13 @@ void rows_variants_and_promises_come_in_the_order_of_bytes() {
   CHECK_OK(w.database.run_script(
       "INSERT INTO direct_uploads (id, filename, declared_type, size_bytes, key, part_bytes, expires_at)"
       " VALUES ('00000000-0000-7000-8000-000000000001', 'x', 'x/y', 1, 'quarantine/1', 0, now())"));
+  CHECK_OK(w.database.run_script(
+      "INSERT INTO direct_uploads (id, filename, declared_type, size_bytes, key, part_bytes, expires_at, store)"
+      " VALUES ('00000000-0000-7000-8000-000000000002', 'x', 'x/y', 1, 'quarantine/2', 0, now(), 's3-secondary')"));
+  w.add("b/1", StoreKind::kS3Secondary);
+  w.job("delete_object", R"({"store": "s3-secondary", "key": "f"})");
   CHECK(w.keys() == (Keys{"B", "a", "b.1", "b/0", "b/1", "c", "quarantine/1", "\xc3\xa9"}));
+  CHECK(w.keys(StoreKind::kS3Secondary) == (Keys{"b/1", "f", "quarantine/2"}));
   CHECK(w.keys(StoreKind::kLocal) == (Keys{"d", "elsewhere"}));
   CHECK_EQ(CHECK_OK(w.audit.begin(StoreKind::kS3)), 5u);  // rows alone
 }

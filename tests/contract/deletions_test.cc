@@ -46,6 +46,37 @@ static void every_way_of_deletion_is_on_record_with_the_size() {
   CHECK_EQ(w.since(0).count(cut.key), 1u);
 }
 
+static void each_store_of_s3_is_named_and_a_move_leaves_it() {
+  World w;
+  const Attachment first = w.add(StoreKind::kS3, 5), second = w.add(StoreKind::kS3Secondary, 7);
+  const auto on_record = [&] {
+    return value(w.database,
+                 "SELECT string_agg(store || ' ' || key || ' ' || size_bytes, ',' ORDER BY id)"
+                 " FROM cache_purges");
+  };
+  CHECK_OK(w.database.run_script("UPDATE attachments SET filename = 'other'"));
+  CHECK_EQ(w.since(0).size(), 0u);
+  CHECK_OK(w.database.run_script("UPDATE attachments SET store = 's3-secondary'" + where_id(first)));
+  CHECK_EQ(on_record(), "s3 " + first.key + " 5");
+  CHECK(CHECK_OK(w.rows.remove_unlinked(second.id)));
+  CHECK_EQ(on_record(), "s3 " + first.key + " 5,s3-secondary " + second.key + " 7");
+  std::map<std::string, StoreKind> stores;
+  CHECK_OK(w.deletions.since(0, [&](const DeletedObject& one) { stores[std::string(one.key)] = one.store; }));
+  CHECK(stores.at(first.key) == StoreKind::kS3 && stores.at(second.key) == StoreKind::kS3Secondary);
+  CHECK_OK(w.database.run_script("TRUNCATE cache_purges; TRUNCATE attachments CASCADE"));
+  CHECK_EQ(on_record(), "s3-secondary " + first.key + " 5");
+}
+
+static void what_moves_from_the_disk_to_a_store_leaves_no_copy() {
+  World w;
+  const Attachment a = w.add(StoreKind::kLocal);
+  CHECK_OK(w.database.run_script("UPDATE attachments SET store = 's3'" + where_id(a)));
+  CHECK(w.since(0).empty());
+  // what a newer program knows has no copies under names that we know
+  CHECK_OK(w.database.run_script("INSERT INTO cache_purges (store, key, size_bytes) VALUES ('tape', 'k', 3)"));
+  CHECK(w.since(0).empty());
+}
+
 static void objects_on_the_disk_have_no_copies_in_a_cache() {
   World w;
   CHECK(CHECK_OK(w.rows.remove_unlinked(w.add(StoreKind::kLocal).id)));
@@ -108,6 +139,8 @@ static void what_is_old_is_forgotten() {
 int main() {
   const CMUnitTest tests[] = {
       CASE(every_way_of_deletion_is_on_record_with_the_size),
+      CASE(each_store_of_s3_is_named_and_a_move_leaves_it),
+      CASE(what_moves_from_the_disk_to_a_store_leaves_no_copy),
       CASE(objects_on_the_disk_have_no_copies_in_a_cache),
       CASE(numbers_of_another_cluster_become_ones_of_this),
       CASE(a_mark_is_the_end_of_what_was_seen),

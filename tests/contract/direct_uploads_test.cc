@@ -21,8 +21,9 @@ struct World {
   }
   std::string count(const std::string& from) { return value(database, "SELECT count(*) FROM " + from); }
 
-  DirectUpload add(std::chrono::seconds life = seconds(100)) {
+  DirectUpload add(std::chrono::seconds life = seconds(100), StoreKind store = StoreKind::kS3) {
     DirectUpload u;
+    u.store = store;
     u.id = new_id();
     u.uploader_id = "u1";
     u.filename = "Ünï \\ %.jpg";
@@ -96,6 +97,24 @@ void commit_makes_the_attachment_and_ends_the_upload() {
   CHECK_EQ(w.count(job_of("delete_object", u)), "1");
   CHECK_EQ(w.count("deletion_tickets WHERE id = " + std::to_string(ticket.id)), "0");
   CHECK_EQ(w.count(ticket_of(u)), "1");  // its sender can still write to it
+}
+
+// The object, its deletion and the end of its parts are all of the store that the ticket is for.
+void a_ticket_of_the_second_store_names_it_in_all_that_follows() {
+  World w;
+  const auto add = [&](int life_seconds) { return w.add(seconds(life_seconds), StoreKind::kS3Secondary); };
+  const auto of_second = [](const std::string& from) { return from + " AND payload->>'store' = 's3-secondary'"; };
+  const DirectUpload committed = add(100), refused = add(100), left = add(-1000);
+  CHECK(CHECK_OK(w.uploads.find(committed.id))->store == StoreKind::kS3Secondary);
+  CHECK_EQ(w.count("deletion_tickets WHERE store = 's3-secondary'"), "3");
+  const Attachment a = upload();
+  CHECK_OK(w.uploads.commit(committed, a, w.plan(a)));
+  CHECK_EQ(w.count(of_second(job_of("delete_object", committed))), "1");
+  CHECK_OK(w.uploads.refuse(refused));
+  CHECK_EQ(w.count(of_second(job_of("delete_object", refused))), "1");
+  CHECK_OK(w.uploads.set_upload_id(left.id, "2~x"));
+  CHECK_EQ(CHECK_OK(w.uploads.clean_up(seconds(60))), 1u);
+  CHECK_EQ(w.count(of_second(job_of("abort_multipart", left))), "1");
 }
 
 void a_second_commit_changes_nothing() {
@@ -187,6 +206,7 @@ int main() {
       CASE(every_field_comes_back_as_it_was_written),
       CASE(a_new_row_has_a_ticket_that_outlives_its_signature),
       CASE(commit_makes_the_attachment_and_ends_the_upload),
+      CASE(a_ticket_of_the_second_store_names_it_in_all_that_follows),
       CASE(a_second_commit_changes_nothing),
       CASE(a_commit_whose_ticket_is_gone_changes_nothing),
       CASE(of_many_commits_at_once_one_succeeds),

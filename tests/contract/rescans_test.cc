@@ -69,12 +69,17 @@ void what_goes_into_quarantine_is_purged_from_caches_as_what_is_deleted() {
   in_s3.store = StoreKind::kS3;
   in_s3.size_bytes = 99;
   put(w.rows, in_s3);
+  Attachment in_second = upload();
+  in_second.store = StoreKind::kS3Secondary;
+  put(w.rows, in_second);
   const Attachment on_disk = put(w.rows, upload());
   for (int i = 0; i < 2; ++i) {  // the second time it is there already
     CHECK(CHECK_OK(w.rows.quarantine(in_s3.id)));
     CHECK(CHECK_OK(w.rows.quarantine(on_disk.id)));
+    CHECK(CHECK_OK(w.rows.quarantine(in_second.id)));
   }
-  CHECK_EQ(value(w.database, "SELECT string_agg(key || ' ' || size_bytes, ',') FROM cache_purges"), in_s3.key + " 99");
+  CHECK_EQ(value(w.database, "SELECT string_agg(store || key || ' ' || size_bytes, ',' ORDER BY id) FROM cache_purges"),
+           "s3" + in_s3.key + " 99,s3-secondary" + in_second.key + " " + std::to_string(in_second.size_bytes));
 }
 
 }  // namespace

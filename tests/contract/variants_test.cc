@@ -111,12 +111,14 @@ void variants_go_with_the_original_by_whatever_way_and_their_objects_with_them()
     CHECK_OK(w.database.run_script("TRUNCATE cache_purges"));
     const Attachment a = w.picture();
     const Variant here = w.put_variant(a, "thumb"), there = w.put_variant(a, "large", StoreKind::kS3);
+    const Variant second = w.put_variant(a, "small", StoreKind::kS3Secondary);
     CHECK_OK(w.database.run_script("DELETE FROM jobs; " + way));
     CHECK_EQ(w.count("variants"), "0");
     CHECK_EQ(w.deletions_of(here), "1");
     CHECK_EQ(w.deletions_of(there), "1");
     CHECK_EQ(w.count("cache_purges WHERE key = '" + there.key + "' AND size_bytes = 4711"), "1");
-    CHECK_EQ(w.count("cache_purges"), "1");
+    CHECK_EQ(w.count("cache_purges WHERE key = '" + second.key + "' AND store = 's3-secondary'"), "1");
+    CHECK_EQ(w.count("cache_purges"), "2");
   }
 }
 

@@ -30,7 +30,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import own  # noqa: E402
-from servers import Ceph, Postgres  # noqa: E402
+from servers import Ceph, Postgres, Swift  # noqa: E402
 from stack import Stack  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -58,7 +58,7 @@ class World:
     def __init__(self):
         self.dir = own(tempfile.mkdtemp(prefix="clk-", dir="/tmp"))
         self.dir.chmod(0o755)
-        self.stacks, self.made, self._postgres, self.ceph = [], 0, None, None
+        self.stacks, self.made, self._postgres, self.ceph, self._swift = [], 0, None, None, None
         atexit.register(self.close)
         # A copy: another build must not change the programs under a running test, and www-data must be able to enter.
         source = Path(os.environ.get("CLOAKROOM_APP", PROJECT / "build/release/stage"))
@@ -72,6 +72,12 @@ class World:
         if self._postgres is None:
             self._postgres = Postgres(self.folder("pg"))
         return self._postgres
+
+    @property
+    def swift(self):
+        if self._swift is None:
+            self._swift = Swift(self.dir / "swift")
+        return self._swift
 
     def folder(self, name):
         path = self.dir / name
@@ -105,7 +111,7 @@ class World:
                 stack.stop()
             except Exception as e:  # the rest must be stopped all the same
                 print(f"cannot stop {stack.dir.name}: {e}", file=sys.stderr)
-        for server in (self.ceph, self._postgres):
+        for server in (self.ceph, self._swift, self._postgres):
             if server:
                 server.close()
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -120,7 +126,7 @@ def pytest_collection_finish(session):
     if session.config.option.collectonly:
         return
     session.config.world = world = World()
-    if any({"s3", "s3_redirect", "s3_stream", "ceph"} & set(item.fixturenames) for item in session.items):
+    if any({"s3", "s3_redirect", "s3_stream", "ceph", "two"} & set(item.fixturenames) for item in session.items):
         world.start_ceph()
 
 
@@ -151,6 +157,11 @@ s3_stream = shared(like="s3", settings={"DELIVERY": "stream"})
 def ceph(world):
     world.start_ceph()
     return world.ceph.ready()
+
+
+@pytest.fixture(scope="session")
+def swift(world):
+    return world.swift
 
 
 @pytest.fixture

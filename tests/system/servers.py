@@ -1,5 +1,6 @@
-"""servers.py — PostgreSQL and Ceph for tests, started by the scripts in tests/servers."""
+"""servers.py — PostgreSQL, Ceph and Swift for tests, started by the scripts in tests/servers."""
 import os
+import random
 import signal
 import subprocess
 from pathlib import Path
@@ -86,6 +87,34 @@ class TlsFront:
         run_script("tls-front", "stop", self.folder)
 
 
+def client_of(settings):
+    """What S3_ENDPOINT and the keys of these settings lead to, by boto3."""
+    return boto3.client("s3", endpoint_url=settings["S3_ENDPOINT"], aws_access_key_id=settings["S3_ACCESS_KEY_ID"],
+                        aws_secret_access_key=settings["S3_SECRET_ACCESS_KEY"], region_name="us-east-1",
+                        config=Config(s3={"addressing_style": "path"}, signature_version="s3v4",
+                                      proxies={}, retries={"max_attempts": 1}))
+
+
+class Swift:
+    """OpenStack Swift: strict about regions, no POST policy, no CORS and no lifecycle of a bucket."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        for attempt in range(3):  # a port may be taken
+            try:
+                self.settings = run_script("swift-s3", "start", folder, random.randrange(25000, 29990))
+                return
+            except RuntimeError:
+                if attempt == 2:
+                    raise
+
+    def client(self):
+        return client_of(self.settings)
+
+    def close(self):
+        run_script("swift-s3", "stop", self.folder)
+
+
 class Ceph:
     """A RADOS gateway on an in-memory store. It starts in the background: about 10 s."""
 
@@ -106,11 +135,7 @@ class Ceph:
         return self
 
     def client(self):
-        s = self.ready().settings
-        return boto3.client("s3", endpoint_url=s["S3_ENDPOINT"], aws_access_key_id=s["S3_ACCESS_KEY_ID"],
-                            aws_secret_access_key=s["S3_SECRET_ACCESS_KEY"], region_name="us-east-1",
-                            config=Config(s3={"addressing_style": "path"}, signature_version="s3v4",
-                                          proxies={}, retries={"max_attempts": 1}))
+        return client_of(self.ready().settings)
 
     def gateway_pid(self):
         return int((self.folder / "run/client.rgw.a.pid").read_text())

@@ -3,7 +3,6 @@ import http.client
 import http.server
 import json
 import os
-import random
 import signal
 import subprocess
 import threading
@@ -13,7 +12,6 @@ from email.utils import formatdate
 import pytest
 
 from processes import as_user, free_port, own
-from servers import run_script
 
 ORIGINS = "http://chat.example.com,http://127.0.0.1:8080"
 
@@ -342,23 +340,8 @@ def test_a_key_without_the_right_to_list_still_stores(ready):
     assert "s3:ListBucket" in found["s3.bucket"]["remedy"]
 
 
-@pytest.fixture(scope="module")
-def swift(world):
-    """OpenStack Swift: strict about regions, no POST policy, no CORS and no lifecycle of a bucket."""
-    folder = world.dir / "swift"
-    for attempt in range(3):  # a port may be taken
-        try:
-            settings = run_script("swift-s3", "start", folder, random.randrange(25000, 29990))
-            break
-        except RuntimeError:
-            if attempt == 2:
-                raise
-    yield settings
-    run_script("swift-s3", "stop", folder)
-
-
 def test_swift_does_what_its_profile_says(swift, new_stack):
-    stack = new_stack(start=False, STORAGE="s3", S3_BUCKET="checked-bucket", S3_PROVIDER="swift", **swift)
+    stack = new_stack(start=False, STORAGE="s3", S3_BUCKET="checked-bucket", S3_PROVIDER="swift", **swift.settings)
     stack.tool("migrate")
     for folder in ("files", "files/.body"):
         (stack.dir / folder).mkdir()

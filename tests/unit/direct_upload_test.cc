@@ -261,6 +261,30 @@ static void bytes_that_change_after_the_copy_change_nothing() {
   CHECK(w.store.inner.memory.objects().at(done.attachment.key).bytes[0] == std::byte{'h'});
 }
 
+// STORAGE was changed while a browser was sending.
+static void a_ticket_is_completed_in_the_store_it_is_for() {
+  World old;
+  const Uuid id = old.uploaded();
+  CHECK(old.tickets.uploads.front().store == StoreKind::kS3);
+  fake::FakeStore second(StoreKind::kS3Secondary);
+  const auto now_second = [&](const std::function<DirectPlace(StoreKind)>& elsewhere) {
+    return DirectUploads({old.rows, old.tickets, second, old.direct, old.sniffer, old.clock, elsewhere}, old.uploads,
+                         old.rules);
+  };
+  CHECK_ERR(now_second({}).complete(kAlice, id, {}), Errc::kStore);
+  CHECK_ERR(now_second([](StoreKind) { return DirectPlace{}; }).complete(kAlice, id, {}), Errc::kStore);
+  CHECK_EQ(old.tickets.uploads.size(), 1u);
+  auto both = now_second([&](StoreKind kind) {
+    return kind == StoreKind::kS3 ? DirectPlace{&old.store, &old.direct} : DirectPlace{};
+  });
+  const Completed done = CHECK_OK(both.complete(kAlice, id, {}));
+  CHECK(done.attachment.store == StoreKind::kS3);
+  CHECK_EQ(old.store.inner.memory.objects().count(done.attachment.key), 1u);
+  CHECK(second.memory.objects().empty());
+  CHECK_OK(both.open(old.wish));
+  CHECK(old.tickets.uploads.back().store == StoreKind::kS3Secondary);
+}
+
 static void a_store_that_fails_leaves_ticket_and_object_for_another_try() {
   for (std::size_t nth = 1; nth <= 5; ++nth) {  // head, get, copy, head, get
     World w;
@@ -422,6 +446,7 @@ int main() {
       CASE(another_size_type_or_hash_voids_the_ticket),
       CASE(bytes_that_change_between_look_and_copy_are_refused),
       CASE(bytes_that_change_after_the_copy_change_nothing),
+      CASE(a_ticket_is_completed_in_the_store_it_is_for),
       CASE(a_store_that_fails_leaves_ticket_and_object_for_another_try),
       CASE(a_commit_that_fails_leaves_the_ticket_and_hastens_the_copys_end),
       CASE(the_slower_of_two_gives_the_quicker_ones_attachment_and_keeps_no_copy),

@@ -19,7 +19,9 @@ struct World {
   fake::FakeStore s3{StoreKind::kS3};
   fake::FakePresigner presigner;
   Attachment attachment;
-  Stores stores{&local, &s3, &presigner};
+  fake::FakeStore secondary{StoreKind::kS3Secondary};
+  fake::FakePresigner second_presigner;
+  Stores stores{&local, {&s3, &presigner}, {&secondary, &second_presigner}};
 
   explicit World(StoreKind kind = StoreKind::kLocal, std::uint64_t size_bytes = 5) {
     attachment.store = kind;
@@ -112,14 +114,14 @@ static void nothing_is_fetched_for_an_empty_file() {
 
 static void an_s3_store_that_cannot_sign_is_streamed() {
   World w(StoreKind::kS3);
-  w.stores.s3_presigner = nullptr;
+  w.stores.s3.presigner = nullptr;
   for (const Delivery delivery : {Delivery::kProxy, Delivery::kRedirect})
     CHECK(expect<Stream>(w.plan(delivery)).store == &w.s3);
 }
 
 static void a_row_of_a_store_that_is_not_configured_is_an_error() {
   World w(StoreKind::kS3);
-  w.stores.s3 = nullptr;
+  w.stores.s3 = {};
   CHECK_ERR(w.plan(Delivery::kProxy), Errc::kStore);
 }
 
@@ -144,6 +146,40 @@ static void a_direct_url_exists_only_where_browsers_go_to_the_store() {
   w.attachment.key = "../x";
   CHECK_EQ(url(Delivery::kRedirect), "");
   CHECK_EQ(Downloads(w.stores, {Delivery::kRedirect, 300s}).direct_url(World().attachment, kInline), "");
+}
+
+// Each plan leads to the row's store and is signed by its keys, whichever new files go to.
+static void files_of_the_second_store_go_their_own_way() {
+  World w(StoreKind::kS3Secondary, kSlicedFromBytes + 1);
+  w.second_presigner.query = "X-Amz-Signature=5ec0";
+  const auto internal = expect<InternalS3>(w.plan(Delivery::kProxy));
+  CHECK(internal.store == StoreKind::kS3Secondary && internal.fetch == Fetch::kSlices);
+  CHECK_EQ(internal.target, "/bucket/3f/a?X-Amz-Signature=5ec0");
+  CHECK_EQ(expect<Redirect>(w.plan(Delivery::kRedirect)).url,
+           "https://files.example.com/bucket/3f/a?X-Amz-Signature=5ec0");
+  CHECK(expect<Stream>(w.plan(Delivery::kStream)).store == &w.secondary);
+  CHECK(w.presigner.asked.empty());
+  // credentials of the one say nothing of the other's
+  w.presigner.temporary = true;
+  CHECK(expect<InternalS3>(w.plan(Delivery::kProxy)).fetch == Fetch::kSlices);
+  w.second_presigner.temporary = true;
+  CHECK(expect<InternalS3>(w.plan(Delivery::kProxy)).fetch == Fetch::kOnce);
+  const Downloads redirecting(w.stores, {Delivery::kRedirect, 300s});
+  CHECK_EQ(redirecting.direct_url(w.attachment, kInline), "https://files.example.com/bucket/3f/a?X-Amz-Signature=5ec0");
+  w.stores.s3_secondary = {};
+  CHECK_ERR(w.plan(Delivery::kProxy), Errc::kStore);
+  CHECK_EQ(Downloads(w.stores, {Delivery::kRedirect, 300s}).direct_url(w.attachment, kInline), "");
+}
+
+static void a_cdn_stands_before_one_bucket_and_the_other_s_files_are_signed() {
+  World first(StoreKind::kS3), second(StoreKind::kS3Secondary);
+  const DownloadRules rules{Delivery::kRedirect, 300s, "https://cdn.example.com", StoreKind::kS3Secondary};
+  const Downloads of_first(first.stores, rules), of_second(second.stores, rules);
+  CHECK_EQ(of_second.cdn_url(second.attachment), "https://cdn.example.com/3f/a");
+  CHECK_EQ(of_first.cdn_url(first.attachment), "");
+  CHECK_EQ(expect<Redirect>(of_first.plan(first.attachment, {.headers = kInline})).url,
+           "https://files.example.com/bucket/3f/a?X-Amz-Signature=f00d");
+  CHECK(!first.presigner.asked.empty() && second.second_presigner.asked.empty());
 }
 
 static void a_cdn_serves_what_lies_in_the_bucket() {
@@ -181,6 +217,8 @@ int main() {
       CASE(a_row_of_a_store_that_is_not_configured_is_an_error),
       CASE(a_hostile_key_in_a_row_never_becomes_a_path),
       CASE(a_direct_url_exists_only_where_browsers_go_to_the_store),
+      CASE(files_of_the_second_store_go_their_own_way),
+      CASE(a_cdn_stands_before_one_bucket_and_the_other_s_files_are_signed),
       CASE(a_cdn_serves_what_lies_in_the_bucket),
   };
   return RUN_TESTS("download", tests);

@@ -20,6 +20,7 @@ struct FakeDeletions : Deletions {
     DeletionMark at;
     std::string key;
     std::uint64_t size_bytes;
+    StoreKind store = StoreKind::kS3;
   };
   std::vector<One> list;
   std::vector<DeletionMark> asked;
@@ -36,7 +37,7 @@ struct FakeDeletions : Deletions {
     asked.push_back(mark);
     reading();
     for (const One& one : list) {
-      if (one.at >= mark) take({one.key, one.size_bytes});
+      if (one.at >= mark) take({one.store, one.key, one.size_bytes});
     }
     return Ok{};
   }
@@ -53,8 +54,9 @@ struct World {
   CachePurger purger{deletions, {folder.path(), "chat", [this] { return now; }}};
 
   // A copy as nginx would lay it down.
-  std::string copy(std::string_view key, std::uint64_t size_bytes = 5, std::uint64_t number = 0) {
-    const std::string name = CHECK_OK(cache_file("chat", key, size_bytes, number));
+  std::string copy(std::string_view key, std::uint64_t size_bytes = 5, std::uint64_t number = 0,
+                   StoreKind store = StoreKind::kS3) {
+    const std::string name = CHECK_OK(cache_file({"chat", store, key}, size_bytes, number));
     std::filesystem::create_directories(folder / name.substr(0, 4));
     return folder.write(name, "bytes");
   }
@@ -80,6 +82,14 @@ static void the_first_call_purges_all_that_was_ever_deleted_and_nothing_else() {
   CHECK(!exists(small) && !exists(first) && !exists(last));
   CHECK(exists(kept));
   CHECK_EQ(w.deletions.asked.front(), 0u);
+}
+
+static void an_object_leaves_with_the_copies_of_its_own_store_alone() {
+  World w;
+  const std::string first = w.copy("a"), second = w.copy("a", 5, 0, StoreKind::kS3Secondary);
+  w.deletions.list.push_back({w.deletions.now++, "a", 5, StoreKind::kS3Secondary});
+  w.purger.purge();
+  CHECK(exists(first) && !exists(second));
 }
 
 static void later_calls_look_at_what_is_new() {
@@ -136,8 +146,8 @@ static void while_the_database_is_away_nothing_is_lost() {
 
 static void a_copy_that_cannot_be_removed_does_not_stop_the_others() {
   World w;
-  std::filesystem::create_directories(w.folder /
-                                      CHECK_OK(cache_file("chat", "stuck", 5, 0)));  // a folder: unlink refuses it
+  std::filesystem::create_directories(
+      w.folder / CHECK_OK(cache_file({"chat", StoreKind::kS3, "stuck"}, 5, 0)));  // a folder: unlink refuses it
   const std::string copy = w.copy("a");
   w.gone("stuck");
   w.gone("a");
@@ -170,6 +180,7 @@ static void after_a_mass_deletion_the_jobs_come_first() {
 int main() {
   const CMUnitTest tests[] = {
       CASE(the_first_call_purges_all_that_was_ever_deleted_and_nothing_else),
+      CASE(an_object_leaves_with_the_copies_of_its_own_store_alone),
       CASE(later_calls_look_at_what_is_new),
       CASE(what_was_being_fetched_during_the_deletion_goes_some_minutes_later),
       CASE(while_the_database_is_away_nothing_is_lost),
