@@ -197,10 +197,9 @@ Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const
           [local](const ObjectKey& key) { return local->open(key); },
           clock,
           {.keys = key_rule(config),
-           .object_cache_control = config.object_cache_control,
+           .copy = {.object_cache_control = config.object_cache_control, .stored_headers = stored_headers},
            .orphan_grace = config.orphan_grace,
-           .linger = kMoveLinger,
-           .stored_headers = stored_headers}};
+           .linger = kMoveLinger}};
 }
 
 std::optional<Clamd> make_scanner(const Config& c) {
