@@ -15,6 +15,7 @@
 #include "db/variants.h"
 #include "domain/download.h"
 #include "domain/move.h"
+#include "domain/store_move.h"
 #include "media/guarded_imager.h"
 #include "media/image_client.h"
 #include "media/magic.h"
@@ -79,6 +80,15 @@ S3Options s3_options(const S3Config& s3);
 Result<StoreSet> make_stores(const Config& config, const Clock& clock, Scoreboard* board = nullptr);
 // Moves what S3_FALLBACK=local kept, and may have kept before it was turned off. REQUIRES: stores.s3.
 Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const Clock& clock);
+// What a move from store to store needs of the settings; the rest of the rules is the command's.
+struct MoveRoute {
+  StoreKind from, to;
+};
+StoreMoveRules store_move_rules(const Config& config, Proof proof);
+StoreMove::Parts store_move_parts(const Config& config, const StoreSet& stores, MoveRoute route, MoveRows& rows,
+                                  const Clock& clock);
+// Whoever read a row before its object was moved has opened the old one by then; no `--grace` is shorter.
+inline constexpr std::chrono::seconds kMoveLinger{10};
 // Of the keys of files that this node keeps.
 std::string kept_prefix_of(const Config& config);
 // nullopt: nothing is scanned.

@@ -1,6 +1,7 @@
 // attachment.h — one stored file and what is known about it: the row, as the domain sees it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@ namespace cloakroom {
 // kQuarantined: found infected after it was stored. It keeps the message and the dialog it had.
 enum class AttachmentStatus { kUploaded, kLinked, kQuarantined };
 enum class StoreKind { kLocal, kS3 };
+inline constexpr std::array kStoreKinds{StoreKind::kLocal, StoreKind::kS3};  // all of them
 
 // What decoders found: nobody has looked (or could), a picture without or with transparent parts, or nothing that can
 // be decoded, which is not tried again.
