@@ -125,12 +125,13 @@ Status check_owner(const Config& config) {
 Status check_request(const Config& config, const MoveRequest& request) {
   if (request.from == request.to) return Error{Errc::kInvalid, "--from and --to name the same store"};
   if (request.to == StoreKind::kLocal) TRY(check_owner(config));
-  const bool gives_urls = request.from != StoreKind::kLocal && config.delivery == "redirect";
-  const seconds least = gives_urls ? std::max(kMoveLinger, config.presign_expires) : kMoveLinger;
+  // also where DELIVERY is no longer redirect: addresses that were given before are good all the same
+  const seconds least = request.from == StoreKind::kLocal ? kMoveLinger : std::max(kMoveLinger, config.presign_expires);
   if (request.grace < least) {
-    return Error{Errc::kInvalid, fmt::format("--grace is at least {} s here: {}", least.count(),
-                                             gives_urls ? "addresses that readers have are good for PRESIGN_EXPIRES"
-                                                        : "whoever just asked for a file must find it")};
+    return Error{Errc::kInvalid,
+                 fmt::format("--grace is at least {} s here: {}", least.count(),
+                             least == kMoveLinger ? "whoever just asked for a file must find it"
+                                                  : "addresses that readers were given are good for PRESIGN_EXPIRES")};
   }
   return Ok{};
 }

@@ -2,6 +2,7 @@
 // it goes.
 #include "db/moves.h"
 
+#include <set>
 #include <thread>
 
 #include "database.h"
