@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "cmd/wiring.h"
 #include "db/migrate.h"
+#include "db/moves.h"
 
 namespace cloakroom {
 namespace {
@@ -69,6 +70,21 @@ Finding room(const std::string& name, const Folder& folder, std::uint64_t larges
                              largest_bytes);
   found.check = name;
   found.text = quoted(folder.path) + ": " + found.text;
+  return found;
+}
+
+// Files may be in more stores than the one for new files: each must be in the settings, or nobody gets them.
+Findings check_stores(const Config& config, Database& database) {
+  Findings found;
+  for (const StoreKind kind : kStoreKinds) {
+    if (kind == StoreKind::kLocal || config.s3) continue;
+    const auto any = PgMoves(database).is_used(kind);
+    if (!any || !*any) continue;
+    const std::string name(to_string(kind));
+    found.push_back({"database.stores", Verdict::kFailure,
+                     "there are files in the store " + quoted(name) + ", which is not in the settings",
+                     "put its settings back; cloakroom move takes files out of a store"});
+  }
   return found;
 }
 
@@ -157,6 +173,7 @@ Findings check_database(const Config& config, const std::string& migrations_fold
                      "install the newer cloakroom"});
   } else {
     found.push_back({"database.schema", Verdict::kOk, "the schema is at version " + std::to_string(*version), ""});
+    for (Finding& one : check_stores(config, database)) found.push_back(std::move(one));
   }
   return found;
 }

@@ -9,8 +9,6 @@ namespace cloakroom {
 namespace {
 
 constexpr std::chrono::seconds kImagerQueueTime{3};  // for a free helper, before IMAGE_TIMEOUT begins
-// Whoever read a row before its object was moved has opened the old one by then.
-constexpr std::chrono::seconds kMoveLinger{10};
 
 Delivery delivery_of(const std::string& word) {
   if (word == "redirect") return Delivery::kRedirect;
@@ -111,10 +109,25 @@ Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const
           [local](const ObjectKey& key) { return local->open(key); },
           clock,
           {.keys = key_rule(config),
-           .object_cache_control = config.object_cache_control,
+           .copy = {.object_cache_control = config.object_cache_control, .stored_headers = stored_headers},
            .orphan_grace = config.orphan_grace,
-           .linger = kMoveLinger,
-           .stored_headers = stored_headers}};
+           .linger = kMoveLinger}};
+}
+
+StoreMoveRules store_move_rules(const Config& config, Proof proof) {
+  return {
+      .keys = key_rule(config),
+      .copy = {.object_cache_control = config.object_cache_control, .stored_headers = stored_headers, .proof = proof}};
+}
+
+StoreMove::Parts store_move_parts(const Config& config, const StoreSet& stores, MoveRoute route, MoveRows& rows,
+                                  const Clock& clock) {
+  StoreMove::Parts parts{
+      rows, *stores.all().by_kind(route.from), *stores.all().by_kind(route.to), {}, nameless_file(config), clock};
+  if (route.from == StoreKind::kLocal) {
+    parts.open_source = [local = stores.local.get()](const ObjectKey& key) { return local->open(key); };
+  }
+  return parts;
 }
 
 std::optional<Clamd> make_scanner(const Config& c) {

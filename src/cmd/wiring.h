@@ -15,6 +15,7 @@
 #include "db/pg.h"
 #include "db/variants.h"
 #include "domain/move.h"
+#include "domain/store_move.h"
 #include "media/guarded_imager.h"
 #include "media/image_client.h"
 #include "media/magic.h"
@@ -48,6 +49,15 @@ struct ImagerSet {
 };
 // Moves what S3_FALLBACK=local kept, and may have kept before it was turned off. REQUIRES: an S3 store.
 Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const Clock& clock);
+// What a move from store to store needs of the settings; the rest of the rules is the command's.
+struct MoveRoute {
+  StoreKind from, to;
+};
+StoreMoveRules store_move_rules(const Config& config, Proof proof);
+StoreMove::Parts store_move_parts(const Config& config, const StoreSet& stores, MoveRoute route, MoveRows& rows,
+                                  const Clock& clock);
+// Whoever read a row before its object was moved has opened the old one by then; no `--grace` is shorter.
+inline constexpr std::chrono::seconds kMoveLinger{10};
 // nullopt: nothing is scanned.
 std::optional<Clamd> make_scanner(const Config& config);
 ScannerSet make_guarded_scanner(const Config& config, Scoreboard* board);

@@ -21,6 +21,7 @@ constexpr unsigned kPageRows = 1000;
   " UNION ALL SELECT payload->>'key', 2, NULL, NULL, NULL, NULL, NULL FROM dead_jobs"                                \
   " WHERE kind = 'delete_object' AND payload->>'store' = $1::text AND payload->>'key' IS NOT NULL"                   \
   " UNION ALL SELECT key, 2, NULL, NULL, NULL, NULL, NULL FROM tombstone_objects WHERE store = $1::text"             \
+  " UNION ALL SELECT key, 2, NULL, NULL, NULL, NULL, NULL FROM moved_sources WHERE store = $1::text"                 \
   " UNION ALL SELECT key, 2, NULL, NULL, NULL, NULL, NULL FROM direct_uploads WHERE store = $1::text) known"
 enum Column { kKey, kOwner, kId, kVariant, kSize, kSha256, kHasOriginal };
 

@@ -1,6 +1,7 @@
 // audit.h — AuditRows on PostgreSQL: one sorted answer of all that names an object.
 //
-// Shape    attachments, variants; promises are deletion tickets, jobs 'delete_object', tickets of direct uploads.
+// Shape    attachments, variants; promises are deletion tickets, jobs 'delete_object', tickets of direct uploads,
+//          tombstones, what moves left.
 // Source   sql/001, 003, 004, 009.
 // Order    COLLATE "C": the bytes of the key. The server sorts, in its own memory and temporary files.
 // Kept     of files that nodes keep for themselves (domain/fallback.h) only those of this node: the disk of another one

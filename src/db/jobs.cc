@@ -22,14 +22,22 @@ constexpr Statement kClaim{"claim_jobs",
                            " SELECT id, kind, payload, attempts, failures, priority FROM taken"
                            " ORDER BY priority DESC, run_at, id"};
 
-// Before a claim: what uploads promised and did not keep becomes work. The table holds uploads under way and a few that
-// died, so it is read whole.
+// Before a claim: what uploads promised and did not keep becomes work, and what moves left and nobody reads any more.
+// The table of tickets holds uploads under way and a few that died, so it is read whole; of sources there may be
+// millions. Whatever was not on a disk leaves nginx's caches, too: no deletion of a row says so later.
 constexpr Statement kCollectTickets{
     "collect_tickets",
     "WITH due AS (DELETE FROM deletion_tickets WHERE id IN"
-    " (SELECT id FROM deletion_tickets WHERE due_at <= now() FOR UPDATE SKIP LOCKED) RETURNING store, key)"
-    " INSERT INTO jobs (kind, payload)"
-    " SELECT 'delete_object', jsonb_build_object('store', store, 'key', key) FROM due"};
+    " (SELECT id FROM deletion_tickets WHERE due_at <= now() FOR UPDATE SKIP LOCKED) RETURNING store, key),"
+    " left_behind AS (DELETE FROM moved_sources WHERE (store, key) IN"
+    " (SELECT store, key FROM moved_sources WHERE remove_after <= now() ORDER BY remove_after LIMIT 1000"
+    " FOR UPDATE SKIP LOCKED) RETURNING store, key, size_bytes),"
+    " noted AS (INSERT INTO cache_purges (key, size_bytes)"
+    " SELECT key, size_bytes FROM left_behind WHERE store <> 'local'),"
+    " queued AS (INSERT INTO jobs (kind, payload)"
+    " SELECT 'delete_object', jsonb_build_object('store', store, 'key', key) FROM"
+    " (SELECT store, key FROM due UNION ALL SELECT store, key FROM left_behind) gone)"
+    " SELECT count(*) FROM due"};
 
 constexpr Statement kCountDueTickets{"count_due_tickets",
                                      "SELECT count(*) FROM deletion_tickets WHERE due_at <= now()"};
@@ -57,11 +65,12 @@ constexpr Statement kRelease{"release_jobs",
                              " begun_at = CASE WHEN attempts > 1 THEN begun_at END"
                              " WHERE id = ANY ($1::int8[]) AND locked_by = $2::text"};
 
-// How long until the next job or ticket comes due. What is due now and locked is found at the next time-out.
+// How long until the next job, ticket or source comes due. What is due now and locked is found at the next time-out.
 constexpr Statement kNextDue{
     "next_job_due",
     "SELECT ceil(extract(epoch FROM least((SELECT min(run_at) FROM jobs WHERE run_at > now()),"
-    " (SELECT min(due_at) FROM deletion_tickets WHERE due_at > now())) - clock_timestamp()) * 1000)::int8"};
+    " (SELECT min(due_at) FROM deletion_tickets WHERE due_at > now()),"
+    " (SELECT min(remove_after) FROM moved_sources WHERE remove_after > now())) - clock_timestamp()) * 1000)::int8"};
 
 PgArray id_array(std::span<const std::int64_t> ids) {
   PgArray array(PgArray::Element::kInt8, ids.size());
@@ -83,7 +92,7 @@ Status PgJobQueue::listen() {
 
 Result<std::uint64_t> PgJobQueue::collect_tickets() {
   TRY_ASSIGN(const auto set, database_.run(kCollectTickets, Params{}));
-  return set.affected();
+  return static_cast<std::uint64_t>(set.integer(0, 0));
 }
 
 Result<std::uint64_t> PgJobQueue::count_due_tickets() {

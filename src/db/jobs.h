@@ -25,7 +25,8 @@ class PgJobQueue : public JobQueue {
   Status fail(std::int64_t id, std::chrono::milliseconds again_in, std::string_view error, int failure) override;
   Status give_up(std::int64_t id, std::string_view error, int failure) override;
   Status release(std::span<const std::int64_t> ids) override;
-  // What uploads promised and did not keep, and is due, becomes work; claim() does it, too. How many jobs it made.
+  // What uploads promised and did not keep, and what moves left, becomes work when it is due; claim() does it, too. How
+  // many jobs it made of promises.
   Result<std::uint64_t> collect_tickets();
   Result<std::uint64_t> count_due_tickets();                       // that it would take
   Result<std::vector<std::string>> due_objects(std::size_t most);  // of them, the oldest first: STORE/KEY

@@ -1,6 +1,7 @@
 // attachment.h — one stored file and what is known about it: the row, as the domain sees it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@ enum class AttachmentStatus { kUploaded, kLinked, kQuarantined };
 // kS3Secondary: another bucket, perhaps at another provider, that the same process serves. Rows say which one has a
 // file.
 enum class StoreKind { kLocal, kS3, kS3Secondary };
+inline constexpr std::array kStoreKinds{StoreKind::kLocal, StoreKind::kS3, StoreKind::kS3Secondary};  // all of them
 
 // What decoders found: nobody has looked (or could), a picture without or with transparent parts, or nothing that can
 // be decoded, which is not tried again.

@@ -5,13 +5,7 @@ namespace cloakroom {
 
 Status Mover::copy_and_switch(const Attachment& row, const FileRange& bytes, const ObjectKey& to,
                               DeletionTicket ticket) {
-  const ObjectMeta meta = stored_meta(row, rules_.object_cache_control, rules_.stored_headers);
-  TRY_ASSIGN(const Sha256Digest digest, target_.put(to, bytes, meta));
-  if (digest != row.sha256) return Error{Errc::kInternal, "cannot move: the local file is not what its row says"};
-  TRY_ASSIGN(const ObjectInfo stored, target_.head(to));
-  if (stored.size_bytes != row.size_bytes) {
-    return Error{Errc::kStore, "cannot move: the store has another size than it was sent", {}, true};
-  }
+  TRY(copier_.put(row, bytes, to));
   return rows_.switch_object({.id = row.id,
                               .from = row.store,
                               .from_key = row.key,

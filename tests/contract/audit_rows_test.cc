@@ -173,13 +173,13 @@ void the_row_of_a_variant_goes_and_the_file_stays() {
 // An object whose key stands in a table that the audit does not read is taken for a lost one, and --fix deletes it.
 void every_table_that_holds_keys_is_known_to_the_audit() {
   World w;
-  CHECK_EQ(
-      value(w.database,
-            "SELECT string_agg(DISTINCT table_name::text, ' ' ORDER BY table_name::text)"
-            " FROM information_schema.columns WHERE table_schema = current_schema()"
-            " AND column_name IN ('key', 'payload')"),
-      // cache_purges: of objects that are gone; rate_limits: of users and addresses
-      "attachments cache_purges dead_jobs deletion_tickets direct_uploads jobs rate_limits tombstone_objects variants");
+  CHECK_EQ(value(w.database,
+                 "SELECT string_agg(DISTINCT table_name::text, ' ' ORDER BY table_name::text)"
+                 " FROM information_schema.columns WHERE table_schema = current_schema()"
+                 " AND column_name IN ('key', 'payload')"),
+           // cache_purges: of objects that are gone; rate_limits: of users and addresses
+           "attachments cache_purges dead_jobs deletion_tickets direct_uploads jobs moved_sources rate_limits "
+           "tombstone_objects variants");
 }
 
 }  // namespace

@@ -46,9 +46,9 @@ inline std::string value(Database& database, const std::string& sql) {
 }
 
 inline void clear(Database& database) {
-  CHECK_OK(
-      database.run_script("TRUNCATE attachments, variants, dialog_members, dialogs; TRUNCATE jobs, dead_jobs, "
-                          "deletion_tickets, tombstones CASCADE"));
+  CHECK_OK(database.run_script(
+      "TRUNCATE attachments, variants, dialog_members, dialogs; TRUNCATE jobs, dead_jobs, moved_sources, "
+      "deletion_tickets, tombstones CASCADE"));
 }
 
 // The database as most tests begin with it: empty tables, and the rows' port.

@@ -53,12 +53,12 @@ struct World {
               [this](const ObjectKey& key) { return open(key); },
               clock,
               {.keys = {"pre/", KeyNaming::kFanout},
-               .object_cache_control = "public",
+               .copy = {.object_cache_control = "public",
+                        .stored_headers = [](const Attachment& a) -> StoredHeaders {
+                          return {a.mime_type, "inline; filename=" + a.filename};
+                        }},
                .orphan_grace = std::chrono::seconds(3600),
-               .linger = std::chrono::seconds(10),
-               .stored_headers = [](const Attachment& a) -> StoredHeaders {
-                 return {a.mime_type, "inline; filename=" + a.filename};
-               }}};
+               .linger = std::chrono::seconds(10)}};
 
   World() {
     Attachment a;
