@@ -1,4 +1,4 @@
--- 014_moves.sql — what a move from one store to another leaves behind, until nobody can be reading it any more.
+-- 015_moves.sql — what a move from one store to another leaves behind, until nobody can be reading it any more.
 
 -- An object whose row names its copy in another store by now. It goes when `remove_after` is over: then it becomes a job
 -- 'delete_object'. Until then a move back may have it again.
