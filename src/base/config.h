@@ -101,12 +101,12 @@ struct JobsConfig {
 struct Config {
   std::string instance;
   std::string database_url, database_schema;
-  std::string storage;  // local | s3
+  std::string storage;  // local | s3 | hybrid
   std::string storage_path, body_temp_path;
   std::string key_prefix, key_naming;
   std::uint64_t max_upload_bytes = 0, max_request_bytes = 0;
   std::vector<std::string> allowed_types;  // "image/png", "image/*"; empty = all
-  std::optional<S3Config> s3;  // set when STORAGE=s3, and whenever S3_BUCKET is: older files may still lie there
+  std::optional<S3Config> s3;  // set unless STORAGE=local, and whenever S3_BUCKET is: older files may lie there
   std::vector<std::string> cors_origins;  // "https://chat.example.com", lower case, no default port
   std::vector<std::string> site_origins;  // the same; empty = as nginx sees it
   std::string resource_policy;            // same-origin | same-site | cross-origin
@@ -141,6 +141,7 @@ struct Config {
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;
   std::chrono::seconds shutdown_timeout{}, orphan_grace{}, body_timeout{};
+  std::uint64_t scrub_bytes_per_second = 0;  // 0 = as fast as it goes
   bool sandbox = true;
   std::string log_level;
   std::string socket, nginx_cache_path, nginx_error_log;

@@ -165,7 +165,7 @@ Findings check_folders(const Config& config) {
   const Folder bodies{"BODY_TEMP_PATH", config.body_temp_path};
   const Folder files{"UPLOAD_STORAGE_PATH", config.storage_path};
   Findings found;
-  if (config.storage == "local" || config.s3_fallback == "local") {
+  if (config.storage != "s3" || config.s3_fallback == "local") {
     found.push_back(writable("local.write", files, files.path + "/.tmp"));
     found.push_back(room("local.room", files, config.max_request_bytes));
     found.push_back(one_file_system(bodies, files));

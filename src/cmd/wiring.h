@@ -9,10 +9,12 @@
 #include "base/log.h"
 #include "base/scoreboard.h"
 #include "db/attachments.h"
+#include "db/copies.h"
 #include "db/direct_uploads.h"
 #include "db/job_overview.h"
 #include "db/pg.h"
 #include "db/variants.h"
+#include "domain/copy_reader.h"
 #include "domain/download.h"
 #include "domain/move.h"
 #include "media/guarded_imager.h"
@@ -71,6 +73,14 @@ struct ImagerSet {
   std::unique_ptr<Bulkhead> looking;
   std::unique_ptr<GuardedImager> guarded;  // what everybody uses
 };
+// Local files get copies in S3.
+inline bool is_hybrid(const Config& config) {
+  return config.storage == "hybrid";
+}
+// Of new objects.
+KeyRule key_rule(const Config& config);
+StoredHeaders stored_headers(const Attachment& attachment);
+NamelessFile nameless_file(const Config& config);
 // The row of the table for the store in the settings.
 const S3Profile& profile_of(const S3Config& s3);
 // The settings, and what its profile says where they say nothing.
@@ -108,7 +118,9 @@ class Service {
   Database database_;
   PgRows rows_;
   PgJobOverview job_overview_{database_};
+  PgCopies copies_{database_};
   StoreSet stores_;
+  std::optional<CopyReader> copy_reader_;
   Identity identity_;
   ScannerSet scanner_;
   std::optional<VirusScan> scan_;

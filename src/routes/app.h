@@ -9,6 +9,7 @@
 #include "auth/identity.h"
 #include "auth/link_token.h"
 #include "domain/access.h"
+#include "domain/copy_reader.h"
 #include "domain/direct_upload.h"
 #include "domain/download.h"
 #include "domain/jobs.h"
@@ -55,6 +56,8 @@ struct App {
   bool scanner_needed = true;               // without it no upload is taken
   Variants* variants = nullptr;             // null: there are no pictures
   JobOverview* jobs = nullptr;              // null: nobody is asked about the queue
+  CopyRows* copies = nullptr;               // null, and so the next one: files have no copies
+  CopyReader* copy_reader = nullptr;
 };
 
 struct Context {
