@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "domain/copies.h"
+#include "domain/spool.h"
 #include "fake/rows.h"
 #include "fake/store.h"
 #include "fake/temp_folder.h"
@@ -93,7 +94,8 @@ class FakeCopyRows final : public CopyRows {
     TRY(failures.enter("find_copy"));
     TRY_ASSIGN(const auto found, rows_.find(id, std::nullopt));
     if (!found) return std::optional<FileWithCopy>();
-    FileWithCopy out{.file = found->attachment};
+    FileWithCopy out;
+    out.file = found->attachment;
     if (const auto copy = copies.find(to_string(id)); copy != copies.end()) {
       out.is_wanted = true;
       out.place = copy->second.place;
