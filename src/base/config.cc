@@ -150,7 +150,7 @@ Result<Config> read_config(const EnvLookup& env) {
     in.problem("DATABASE_URL", "is required, for example postgresql:///cloakroom?host=/run/postgresql");
   c.database_schema = in.text("DATABASE_SCHEMA");
   if (!is_word(c.database_schema)) in.problem("DATABASE_SCHEMA", "must be letters, digits and _");
-  c.storage = in.one_of("STORAGE", "local s3 s3-secondary");
+  c.storage = in.one_of("STORAGE", "local s3 s3-secondary hybrid");
   c.storage_path = path_setting(in, "UPLOAD_STORAGE_PATH", in.text("UPLOAD_STORAGE_PATH"));
   const std::string body_path = in.text("BODY_TEMP_PATH");
   c.body_temp_path = path_setting(in, "BODY_TEMP_PATH", body_path.empty() ? c.storage_path + "/.body" : body_path);
@@ -180,7 +180,7 @@ Result<Config> read_config(const EnvLookup& env) {
   read_s3_stores(in, c);
   c.cors_origins = read_origins(in, "CORS_ORIGINS");
   c.site_origins = read_origins(in, "SITE_ORIGINS");
-  if (c.is_in_s3() && c.max_upload_bytes > kMostS3Bytes) {
+  if (c.storage != "local" && c.max_upload_bytes > kMostS3Bytes) {
     in.problem("MAX_UPLOAD_SIZE", "is more than 5000G, the most that an S3 store takes in parts");
   }
   c.s3_fallback = in.one_of("S3_FALLBACK", "none local");
@@ -196,8 +196,8 @@ Result<Config> read_config(const EnvLookup& env) {
     in.problem("NODE_NAME", "must be 1 to 63 letters, digits, - _ and ., the first no dot");
   }
   c.delivery = in.one_of("DELIVERY", "proxy redirect stream");
-  if (c.delivery == "redirect" && !c.is_in_s3()) {
-    in.problem("DELIVERY", "redirect needs STORAGE=s3 or s3-secondary");
+  if (c.delivery == "redirect" && c.storage == "local") {
+    in.problem("DELIVERY", "redirect needs STORAGE=s3, s3-secondary or hybrid");
   }
   c.presign_expires = std::chrono::seconds(in.number("PRESIGN_EXPIRES", 1, 604800));
   c.visibility = in.one_of("VISIBILITY", "private public");
@@ -234,6 +234,7 @@ Result<Config> read_config(const EnvLookup& env) {
   c.shutdown_timeout = std::chrono::seconds(in.number("SHUTDOWN_TIMEOUT", 1, 3600));
   c.body_timeout = std::chrono::seconds(in.number("BODY_TIMEOUT", 1, 3600));
   c.orphan_grace = std::chrono::seconds(in.number("ORPHAN_GRACE", 60, 604800));
+  c.scrub_bytes_per_second = in.bytes("SCRUB_RATE");
   c.sandbox = in.one_of("SANDBOX", "on off") == "on";
   c.log_level = in.one_of("LOG_LEVEL", "error warning info debug");
   c.socket = path_setting(in, "FASTCGI_SOCKET", in.text("FASTCGI_SOCKET"));

@@ -103,7 +103,7 @@ struct JobsConfig {
 struct Config {
   std::string instance;
   std::string database_url, database_schema;
-  std::string storage;  // local | s3 | s3-secondary
+  std::string storage;  // local | s3 | s3-secondary | hybrid
   std::string storage_path, body_temp_path;
   std::string key_prefix, key_naming;
   std::uint64_t max_upload_bytes = 0, max_request_bytes = 0;
@@ -144,6 +144,7 @@ struct Config {
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;
   std::chrono::seconds shutdown_timeout{}, orphan_grace{}, body_timeout{};
+  std::uint64_t scrub_bytes_per_second = 0;  // 0 = as fast as it goes
   bool sandbox = true;
   std::string log_level;
   std::string socket, nginx_cache_path, nginx_error_log;
@@ -152,7 +153,7 @@ struct Config {
 
   bool has_s3() const { return s3 || s3_secondary; }
   // New files go to an S3 store: this one.
-  bool is_in_s3() const { return storage != "local"; }
+  bool is_in_s3() const { return storage == "s3" || storage == "s3-secondary"; }
   const std::optional<S3Config>& s3_of_new_files() const { return storage == "s3-secondary" ? s3_secondary : s3; }
 };
 

@@ -45,7 +45,7 @@ std::optional<S3Config> read_store(Reader& in, const std::string& prefix, std::s
   if (!s3.provider.empty()) in.one_of(name("PROVIDER"), kProviders);
   s3.ca_file = in.text(name("CA_FILE"));
   const std::string r2_account = word == "s3" ? in.text("R2_ACCOUNT_ID") : "";
-  if (storage != word && s3.bucket.empty()) return std::nullopt;
+  if (storage != word && !(storage == "hybrid" && word == "s3") && s3.bucket.empty()) return std::nullopt;
   if (!s3.region.empty() && !is_word(s3.region)) {
     in.problem(name("REGION"), fmt::format("'{}' is not a region name", s3.region));
   }

@@ -15,10 +15,12 @@ constexpr std::array kSettings{
     Setting{
         "INSTANCE", "default", false, "",
         "Name of this instance: part of nginx zone names, internal locations and log lines. Letters, digits, - and _."},
-    Setting{"STORAGE", "local", false, "",
-            "Where new files go: `local`, `s3`, or `s3-secondary`, which is the second S3 store (S3_SECONDARY_BUCKET). "
-            "Rows "
-            "say where older ones are: these are served from there as long as its settings stay."},
+    Setting{
+        "STORAGE", "local", false, "",
+        "Where new files go: `local`, `s3`, `s3-secondary`, which is the second S3 store (S3_SECONDARY_BUCKET), or "
+        "`hybrid`: to the local disk, and `cloakroom jobs` copies them to S3; readers get the copy of a file that is "
+        "lost or damaged on the disk. Rows say where older ones are: these are served from there as long as its "
+        "settings stay."},
     Setting{"UPLOAD_STORAGE_PATH", "/var/lib/cloakroom/files", false, "",
             "Root folder of the local store, also on a mounted file system. Made when missing."},
     Setting{"BODY_TEMP_PATH", "", false, "",
@@ -54,7 +56,7 @@ constexpr std::array kSettings{
             "takes the place of the system's, also for AWS_ENDPOINT_URL_STS; workers and nginx both read it. Empty: "
             "the system's."},
     Setting{"S3_BUCKET", "", false, "AWS_S3_BUCKET AWS_BUCKET R2_BUCKET R2_BUCKET_NAME",
-            "Bucket; made when missing. Required with STORAGE=s3."},
+            "Bucket; made when missing. Required with STORAGE=s3 and hybrid."},
     Setting{"S3_REGION", "", false, "AWS_REGION AWS_DEFAULT_REGION",
             "Region in the signature. Default: the one in the host name of S3_ENDPOINT (AWS, B2, Spaces, Wasabi), else "
             "what "
@@ -294,6 +296,8 @@ constexpr std::array kSettings{
     Setting{"UNDO_DAYS", "7", false, "",
             "What `cloakroom cleanup` removed can be had back for so many days, 0 to 365, by `cloakroom restore`. What "
             "users and applications delete is gone at once."},
+    Setting{"SCRUB_RATE", "20M", false, "",
+            "`cloakroom scrub` reads at most so many bytes a second, of the disk and of the store together."},
     Setting{"LOG_LEVEL", "info", false, "", "`error`, `warning`, `info` or `debug`."},
     Setting{"FASTCGI_SOCKET", "/run/cloakroom/default.sock", false, "",
             "Socket that nginx connects to; written into the nginx includes."},

@@ -30,12 +30,15 @@ struct Wishes {
 
 const char* word_of(Mending mending, AuditProblem problem) {
   const bool is_variant = problem == AuditProblem::kVariantWithoutBytes;
+  const bool is_copy = problem == AuditProblem::kCopyWithoutBytes;
   switch (mending) {
     case Mending::kNone:
       return "";
     case Mending::kDone:
+      if (is_copy) return "queued to be copied anew";
       return is_variant ? "row removed" : "queued for deletion";
     case Mending::kWould:
+      if (is_copy) return "would be queued to be copied anew";
       return is_variant ? "row would be removed" : "would be queued for deletion";
     case Mending::kOverLimit:
       return "left alone: --limit is reached";
@@ -190,8 +193,9 @@ void add_audit(CLI::App& cli, Command& chosen) {
   CLI::App* command = cli.add_subcommand(
       "audit", "compare rows and stored objects; exit 0: all is well or was mended, 1: it is not, 75: try later");
   CLI::Option* fix = command->add_flag("--fix", wishes->fix,
-                                       "queue objects without a row for deletion, remove rows of previews without an "
-                                       "object; all else is told of only");
+                                       "queue objects without a row for deletion and copies without an object to be "
+                                       "made anew, remove rows of previews without an object; all else is told of "
+                                       "only");
   command->add_flag("--dry-run", wishes->dry_run, "with --fix: only say what it would do");
   command->add_flag("--json", wishes->json, "an object a line: each finding, then a summary; no progress bar");
   CLI::Option* hash = command->add_flag("--hash", wishes->hash, "read all objects and compare their SHA-256");

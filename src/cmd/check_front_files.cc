@@ -113,7 +113,7 @@ Finding download(FrontProbe& probe) {
     const auto answer = fetch(probe, file);
     const std::string name = file.path.substr(file.path.rfind('/') + 1);
     if (!answer || answer->status != 200) {
-      const bool is_local = probe.config().storage == "local";
+      const bool is_local = !probe.config().is_in_s3();
       return failure(name + " cannot be fetched: " + told(answer),
                      is_local ? "let nginx run as the user of the workers, and keep its locations of /_cloakroom/ as "
                                 "they were written; see nginx's error log"

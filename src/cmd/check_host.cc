@@ -77,7 +77,7 @@ Finding room(const std::string& name, const Folder& folder, std::uint64_t larges
 Findings check_stores(const Config& config, Database& database) {
   Findings found;
   for (const StoreKind kind : kStoreKinds) {
-    if (kind == StoreKind::kLocal || config.s3) continue;
+    if (kind == StoreKind::kLocal || s3_config(config, kind) != nullptr) continue;
     const auto any = PgMoves(database).is_used(kind);
     if (!any || !*any) continue;
     const std::string name(to_string(kind));
@@ -182,7 +182,7 @@ Findings check_folders(const Config& config) {
   const Folder bodies{"BODY_TEMP_PATH", config.body_temp_path};
   const Folder files{"UPLOAD_STORAGE_PATH", config.storage_path};
   Findings found;
-  if (config.storage == "local" || config.s3_fallback == "local") {
+  if (!config.is_in_s3() || config.s3_fallback == "local") {
     found.push_back(writable("local.write", files, files.path + "/.tmp"));
     found.push_back(room("local.room", files, config.max_request_bytes));
     found.push_back(one_file_system(bodies, files));

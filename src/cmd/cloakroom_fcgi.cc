@@ -133,10 +133,15 @@ std::string own_path() {
   return path;
 }
 
-Status prepare_store(const Config& config) {
+enum class Which { kForNewFiles, kBucket };
+
+Status prepare_store(const Config& config, Which which) {
   const SystemClock clock;
   TRY_ASSIGN(const StoreSet stores, make_stores(config, clock));
-  const Status done = stores.for_new_files(config).prepare();
+  const Status done =
+      which == Which::kBucket
+          ? stores.s3_of(config.is_in_s3() ? kind_of_new_files(config) : StoreKind::kS3)->guarded->prepare()
+          : stores.for_new_files(config).prepare();
   if (!done) log(Level::kWarning, "store.not_prepared", {{"detail", done.error().detail}});
   return done;
 }
@@ -158,17 +163,18 @@ void prepare_bucket_aside(const Config& config) {
   if (pid != 0) return;  // reaped with the children
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(1);
-  for (unsigned pause_seconds = 1; !prepare_store(config); pause_seconds = std::min(pause_seconds * 2, 60U)) {
+  for (unsigned pause_seconds = 1; !prepare_store(config, Which::kBucket);
+       pause_seconds = std::min(pause_seconds * 2, 60U)) {
     ::sleep(pause_seconds);
   }
   ::_exit(0);
 }
 
 int run_fastcgi(const Config& config, Sniffer& sniffer, std::vector<std::string> arguments) {
+  if (config.storage != "local") prepare_bucket_aside(config);  // before libfcgi, which swallows SIGTERM
   if (config.is_in_s3()) {
-    prepare_bucket_aside(config);  // before libfcgi, which swallows SIGTERM
     if (!prepare_fallback(config)) return kExitConfig;
-  } else if (!prepare_store(config)) {
+  } else if (!prepare_store(config, Which::kForNewFiles)) {
     return kExitConfig;  // a root folder that cannot be made is a wrong setting
   }
   if (const Status started = fcgi_start(); !started) {

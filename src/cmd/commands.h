@@ -32,6 +32,8 @@ void add_usage(CLI::App& cli, Command& chosen);
 void add_cleanup(CLI::App& cli, Command& chosen);
 void add_restore(CLI::App& cli, Command& chosen);
 void add_move(CLI::App& cli, Command& chosen);
+void add_replicate(CLI::App& cli, Command& chosen);
+void add_scrub(CLI::App& cli, Command& chosen);
 
 // The settings, or nullopt after all problems were printed (then exit with kExitConfig).
 std::optional<Config> settings_or_complain();

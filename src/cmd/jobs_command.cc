@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cmd/commands.h"
 #include "cmd/confine.h"
+#include "cmd/copying.h"
 #include "cmd/jobs_view.h"
 #include "cmd/prefork.h"
 #include "cmd/progress.h"
@@ -22,17 +23,20 @@
 #include "db/tombstones.h"
 #include "domain/rescan.h"
 #include "jobs/abort_multipart.h"
+#include "jobs/copy_object.h"
 #include "jobs/delete_object.h"
 #include "jobs/make_variants.h"
 #include "jobs/move_object.h"
 #include "jobs/purge_cache.h"
 #include "jobs/purge_tombstone.h"
+#include "jobs/repair_object.h"
 
 namespace cloakroom {
 namespace {
 
 constexpr std::chrono::minutes kLongestPictureRetry{5};  // who makes pictures is back long before
 constexpr std::chrono::seconds kLongestMoveRetry{15};    // the store is back long before a back-off of minutes is over
+constexpr std::chrono::seconds kLongestCopyRetry{60};    // the same; but many wait, and all of them ask
 constexpr std::chrono::minutes kForOthers{1};            // until somebody else might have to keep house
 
 int run_sweep(std::optional<std::chrono::seconds> older_than) {
@@ -111,6 +115,14 @@ int work(const Config& settings, bool once, const Housekeeper& housekeeper) {
     mover.emplace(make_mover(*config, *stores, rows, clock));
     handlers.emplace("move_object", move_object_handler(*mover));
   }
+  PgCopies copies(database);
+  std::optional<Copier> copier;
+  if (stores->s3) {
+    copier.emplace(make_copier(*config, *stores, rows, copies, clock));
+    handlers.emplace("copy_object", copy_object_handler(*copier));
+  }
+  Repairs repairs = make_repairs(*config, *stores, copies);
+  handlers.emplace("repair_object", repair_object_handler(repairs));
   const StoreOfKind store_of = [&](StoreKind kind) { return stores->all().by_kind(kind); };
   PgTombstones tombstones(database);
   const JobGroupHandlers together{{"delete_object", delete_objects_handler(store_of)},
@@ -143,7 +155,10 @@ int work(const Config& settings, bool once, const Housekeeper& housekeeper) {
   }
   Runner runner(queue, handlers,
                 {.most_failures = config->jobs.most_failures,
-                 .longest_retry = {{"move_object", kLongestMoveRetry}, {"make_variants", kLongestPictureRetry}},
+                 .longest_retry = {{"move_object", kLongestMoveRetry},
+                                   {"make_variants", kLongestPictureRetry},
+                                   {"copy_object", kLongestCopyRetry},
+                                   {"repair_object", kLongestCopyRetry}},
                  .together = together,
                  .housekeeping = housekeeping,
                  .housekeeping_in = housekeeping_in});

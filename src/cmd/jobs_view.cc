@@ -11,6 +11,7 @@
 #include "cmd/progress.h"
 #include "cmd/wiring.h"
 #include "db/job_overview.h"
+#include "domain/copy_metrics.h"
 #include "domain/job_metrics.h"
 
 namespace cloakroom {
@@ -87,12 +88,17 @@ int run_job_status(bool as_json_wanted) {
 }
 
 int run_job_metrics() {
-  return with_queue([](JobOverview& overview) {
-    const auto kinds = overview.by_kind();
-    if (!kinds) return complain(kinds.error());
-    std::cout << job_metrics(*kinds);
-    return kExitDone;
-  });
+  const auto config = settings_or_complain();
+  if (!config) return kExitConfig;
+  Database database(database_options(*config, "cloakroom-jobs-view"));
+  const auto kinds = PgJobOverview(database).by_kind();
+  if (!kinds) return complain(kinds.error());
+  std::cout << job_metrics(*kinds);
+  if (!is_hybrid(*config)) return kExitDone;
+  const auto gap = PgCopies(database).gap();
+  if (!gap) return complain(gap.error());
+  std::cout << copy_metrics(*gap);
+  return kExitDone;
 }
 
 int run_failed_jobs(bool as_json_wanted) {

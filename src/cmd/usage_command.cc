@@ -26,6 +26,8 @@ void add_up(UsageGroup& total, const UsageGroup& one) {
   total.bytes += one.bytes;
   total.previews += one.previews;
   total.preview_bytes += one.preview_bytes;
+  total.copies += one.copies;
+  total.copy_bytes += one.copy_bytes;
 }
 
 // "1.5 GiB"; exact numbers are for --json.
@@ -47,16 +49,20 @@ std::string shown(const std::optional<std::string>& name) {
   return text;
 }
 
-void print_line(std::string_view name, const UsageGroup& g) {
-  std::cout << fmt::format("{:<{}} {:>12} {:>11} {:>12} {:>11}\n", name, kNameWidth, g.files, human(g.bytes),
-                           g.previews, human(g.preview_bytes));
+// Copies have columns where there can be some.
+void print_line(std::string_view name, const UsageGroup& g, bool has_copies) {
+  std::cout << fmt::format("{:<{}} {:>12} {:>11} {:>12} {:>11}", name, kNameWidth, g.files, human(g.bytes), g.previews,
+                           human(g.preview_bytes));
+  if (has_copies) std::cout << fmt::format(" {:>12} {:>11}", g.copies, human(g.copy_bytes));
+  std::cout << "\n";
 }
 
 std::string as_json(const UsageGroup& g, bool has_name) {
   Summary line;
   if (has_name) line.add("name", g.name ? json_text(*g.name) : Json(json_null()));
   line.count("files", g.files).count("bytes", g.bytes).count("previews", g.previews);
-  return line.count("preview_bytes", g.preview_bytes).json();
+  line.count("preview_bytes", g.preview_bytes).count("copies", g.copies);
+  return line.count("copy_bytes", g.copy_bytes).json();
 }
 
 int run_usage(const Wishes& wishes) {
@@ -67,13 +73,15 @@ int run_usage(const Wishes& wishes) {
   const auto by = parse_usage_by(wishes.by);
   if (!by) return kExitUsage;
   if (const Status begun = groups.begin(*by); !begun) return complain(begun.error());
+  const bool has_copies = is_hybrid(*config);
   UsageGroup total, rest;
   std::uint64_t count = 0;
   if (wishes.json) {
     std::cout << "{\"by\":\"" << wishes.by << "\",\"groups\":[";
   } else {
-    std::cout << fmt::format("{:<{}} {:>12} {:>11} {:>12} {:>11}\n", wishes.by, kNameWidth, "files", "bytes",
-                             "previews", "bytes");
+    std::cout << fmt::format("{:<{}} {:>12} {:>11} {:>12} {:>11}", wishes.by, kNameWidth, "files", "bytes", "previews",
+                             "bytes");
+    std::cout << (has_copies ? fmt::format(" {:>12} {:>11}\n", "copies", "bytes") : std::string("\n"));
   }
   while (true) {
     const auto group = groups.next();
@@ -86,7 +94,7 @@ int run_usage(const Wishes& wishes) {
     } else if (wishes.json) {
       std::cout << (count > 1 ? ",\n" : "\n") << as_json(**group, true);
     } else {
-      print_line(shown((*group)->name), **group);
+      print_line(shown((*group)->name), **group, has_copies);
     }
   }
   const bool has_rest = wishes.top > 0 && count > wishes.top;
@@ -96,8 +104,8 @@ int run_usage(const Wishes& wishes) {
     std::cout << ",\"total\":" << as_json(total, false) << "}\n";
     return kExitDone;
   }
-  if (has_rest) print_line(fmt::format("({} more)", count - wishes.top), rest);
-  print_line("total", total);
+  if (has_rest) print_line(fmt::format("({} more)", count - wishes.top), rest, has_copies);
+  print_line("total", total, has_copies);
   return kExitDone;
 }
 

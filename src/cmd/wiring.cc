@@ -20,19 +20,9 @@ Fallback fallback_of(const Config& c, const StoreSet& stores) {
   return {stores.local.get(), kept_key_rule(c)};
 }
 
-StoredHeaders stored_headers(const Attachment& attachment) {
-  FileHeaders headers = file_headers(attachment, false);
-  return {std::move(headers.content_type), std::move(headers.disposition)};
-}
-
 QuotaRules quota_rules(const LimitsConfig& limits) {
   return {.user = {limits.user_quota.bytes, limits.user_quota.files},
           .dialog = {limits.dialog_quota.bytes, limits.dialog_quota.files}};
-}
-
-// As a body that comes without a file (http/body.cc).
-NamelessFile nameless_file(const Config& c) {
-  return [folder = c.body_temp_path] { return open_nameless(folder); };
 }
 
 UploadRules upload_rules(const Config& c) {
@@ -242,7 +232,7 @@ DatabaseOptions database_options(const Config& config, const char* program) {
 Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, StoreSet stores, Identity identity,
                  Scoreboard* board)
     : database_(database_options(config, "cloakroom-fcgi")),
-      rows_(database_),
+      rows_(database_, {.wants_copies = is_hybrid(config)}),
       stores_(std::move(stores)),
       identity_(std::move(identity)),
       scanner_(make_guarded_scanner(config, board)),
@@ -273,6 +263,10 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
   }
   app_.jobs = &job_overview_;
   if (board != nullptr) app_.variants_made = &board->variants_made;
+  if (is_hybrid(config)) {
+    app_.copies = &copies_;
+    app_.copy_reader = &copy_reader_.emplace(*stores_.local, copies_);
+  }
   app_.scanner = scanner_.guarded.get();
   app_.scanner_needed = !config.clamd_fail_open;
   if (imager_.guarded && !config.variants.empty()) {

@@ -10,10 +10,12 @@
 #include "base/log.h"
 #include "cmd/stores.h"
 #include "db/attachments.h"
+#include "db/copies.h"
 #include "db/direct_uploads.h"
 #include "db/job_overview.h"
 #include "db/pg.h"
 #include "db/variants.h"
+#include "domain/copy_reader.h"
 #include "domain/move.h"
 #include "domain/store_move.h"
 #include "media/guarded_imager.h"
@@ -47,6 +49,12 @@ struct ImagerSet {
   std::unique_ptr<Bulkhead> looking;
   std::unique_ptr<GuardedImager> guarded;  // what everybody uses
 };
+// Local files get copies in S3.
+inline bool is_hybrid(const Config& config) {
+  return config.storage == "hybrid";
+}
+StoredHeaders stored_headers(const Attachment& attachment);
+NamelessFile nameless_file(const Config& config);
 // Moves what S3_FALLBACK=local kept, and may have kept before it was turned off. REQUIRES: an S3 store.
 Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const Clock& clock);
 // What a move from store to store needs of the settings; the rest of the rules is the command's.
@@ -89,7 +97,9 @@ class Service {
   Database database_;
   PgRows rows_;
   PgJobOverview job_overview_{database_};
+  PgCopies copies_{database_};
   StoreSet stores_;
+  std::optional<CopyReader> copy_reader_;
   Identity identity_;
   ScannerSet scanner_;
   std::optional<VirusScan> scan_;

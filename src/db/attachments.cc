@@ -92,6 +92,13 @@ constexpr Statement kCommitKept{"commit_kept", CLOAKROOM_TAKE_TICKETS
                                 " INSERT INTO jobs (kind, payload, priority) SELECT 'move_object',"
                                 " jsonb_build_object('id', id, 'store', store, 'key', key), -2 FROM made"};
 
+constexpr Statement kCommitWithCopies{
+    "commit_with_copies", CLOAKROOM_TAKE_TICKETS
+    ", made AS (" CLOAKROOM_INSERT_UPLOAD
+    " RETURNING id, size_bytes),"
+    " wanted AS (INSERT INTO copies (attachment_id, size_bytes) SELECT id, size_bytes FROM made)"
+    " INSERT INTO jobs (kind, payload, priority) SELECT 'copy_object', jsonb_build_object('id', id), -2 FROM made"};
+
 // An UPDATE that waited for another one looks at the row anew, so of two at once the second finds another key.
 constexpr Statement kSwitchObject{
     "switch_object",
@@ -270,15 +277,17 @@ Status PgRows::commit(const Statement& statement, std::span<const Attachment> at
   TRY_ASSIGN(const auto set, database_.run(statement, params));
   if (set.affected() != attachments.size()) BUG("commit_upload wrote another number of rows than it was given");
   // Best effort, and after the commit: a runner that sleeps finds the jobs at its next look.
-  const bool has_jobs = &statement == &kCommitKept || std::any_of(attachments.begin(), attachments.end(),
-                                                                  [](const Attachment& a) { return a.wants_variants; });
+  const bool has_jobs =
+      &statement != &kCommitUpload ||
+      std::any_of(attachments.begin(), attachments.end(), [](const Attachment& a) { return a.wants_variants; });
   if (has_jobs) [[maybe_unused]]
     const auto woken = database_.run(kNotify, Params{});
   return Ok{};
 }
 
 Status PgRows::commit_upload(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) {
-  return commit(kCommitUpload, attachments, tickets);
+  const bool gets_copies = options_.wants_copies && !attachments.empty() && attachments[0].store == StoreKind::kLocal;
+  return commit(gets_copies ? kCommitWithCopies : kCommitUpload, attachments, tickets);
 }
 
 Status PgRows::commit_kept(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) {

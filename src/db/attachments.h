@@ -54,9 +54,13 @@ Result<std::optional<ReadableAttachment>> read_one_by_id(const ResultSet& set);
 Result<Attachment> read_attachment(const ResultSet& set, int row);
 Result<std::vector<Attachment>> read_attachments(const ResultSet& set);  // all rows of it
 
+struct RowsOptions {
+  bool wants_copies = false;  // of what is committed for the local store: each row with a wish for one, and its job
+};
+
 class PgRows : public Rows {
  public:
-  explicit PgRows(Database& database) : database_(database) {}  // borrowed
+  explicit PgRows(Database& database, RowsOptions options = {}) : database_(database), options_(options) {}  // borrowed
 
   Status ready() override;
   Result<std::vector<DeletionTicket>> plan_deletions(StoreKind store, std::span<const ObjectKey> keys,
@@ -114,6 +118,7 @@ class PgRows : public Rows {
   Result<Answer> ask_and_pay(const Question& question, const Spenders& spenders, std::uint32_t times);
 
   Database& database_;
+  RowsOptions options_;
   PgRateLimits rates_{database_};
   Leases downloads_in_advance_;
   std::chrono::steady_clock::time_point unmetered_until_{};

@@ -4,17 +4,22 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "db/copies.h"
+
 namespace cloakroom {
 namespace {
 
 constexpr unsigned kPageRows = 1000;
 
-// $1: the store. Whatever else comes to hold a key of an object belongs here, or its objects are taken for lost ones.
+// $1: the store. `owner`: below 2 a row, 2 a promise. Whatever else comes to hold a key of an object belongs here, or
+// its objects are taken for lost ones.
 #define CLOAKROOM_KNOWN                                                                                              \
   "(SELECT key, 0::int4 AS owner, id, NULL::text AS variant, size_bytes, sha256, true AS has_original"               \
   " FROM attachments WHERE store = $1::text"                                                                         \
   " UNION ALL SELECT v.key, 1, v.attachment_id, v.name || '/' || v.format, v.size_bytes, v.sha256, a.id IS NOT NULL" \
   " FROM variants v LEFT JOIN attachments a ON a.id = v.attachment_id WHERE v.store = $1::text"                      \
+  " UNION ALL SELECT c.key, -1, a.id, NULL, a.size_bytes, a.sha256, true"                                            \
+  " FROM copies c JOIN attachments a ON a.id = c.attachment_id WHERE c.store = $1::text"                             \
   " UNION ALL SELECT key, 2, NULL, NULL, NULL, NULL, NULL FROM deletion_tickets WHERE store = $1::text"              \
   " UNION ALL SELECT payload->>'key', 2, NULL, NULL, NULL, NULL, NULL FROM jobs"                                     \
   " WHERE kind = 'delete_object' AND payload->>'store' = $1::text AND payload->>'key' IS NOT NULL"                   \
@@ -31,7 +36,7 @@ constexpr const char* kAll = "SELECT * FROM " CLOAKROOM_KNOWN
 constexpr const char* kCount =
     "SELECT (SELECT count(*) FROM attachments WHERE store = $1::text"
     " AND (key NOT LIKE '.kept/%' OR starts_with(key, $2::text)))"
-    " + (SELECT count(*) FROM variants WHERE store = $1::text)";
+    " + (SELECT count(*) FROM variants WHERE store = $1::text) + (SELECT count(*) FROM copies WHERE store = $1::text)";
 
 constexpr Statement kLook{"audit_look",
                           "SELECT * FROM " CLOAKROOM_KNOWN " WHERE key = ANY ($2::text[]) ORDER BY owner DESC"};
@@ -55,13 +60,17 @@ PgArray text_array(std::span<const std::string> texts) {
   return array;
 }
 
+KnownObject::Owner owner_of(std::int64_t number) {
+  using Owner = KnownObject::Owner;
+  if (number == -1) return Owner::kCopy;
+  if (number == 0) return Owner::kFile;
+  return number == 1 ? Owner::kVariant : Owner::kPromise;
+}
+
 Result<KnownObject> read_known(const ResultSet& set, int row) {
   KnownObject out;
   out.key = set.text(row, kKey);
-  const auto owner = set.integer(row, kOwner);
-  out.owner = owner == 0   ? KnownObject::Owner::kFile
-              : owner == 1 ? KnownObject::Owner::kVariant
-                           : KnownObject::Owner::kPromise;
+  out.owner = owner_of(set.integer(row, kOwner));
   if (out.owner == KnownObject::Owner::kPromise) return out;
   out.attachment_id = set.uuid(row, kId);
   out.variant = set.maybe_text(row, kVariant).value_or("");
@@ -141,6 +150,10 @@ Result<bool> PgAuditRows::remove_variant(StoreKind store, const std::string& key
   params.text(to_string(store)).text(key);
   TRY_ASSIGN(const auto set, database_.run(kRemoveVariant, params));
   return set.affected() > 0;
+}
+
+Result<bool> PgAuditRows::want_copy_again(StoreKind store, const KnownObject& copy) {
+  return PgCopies(database_).want_again(copy.attachment_id, {store, copy.key});
 }
 
 }  // namespace cloakroom

@@ -1,6 +1,7 @@
 // audit.h — AuditRows on PostgreSQL: one sorted answer of all that names an object.
 //
-// Shape    attachments, variants; promises are deletion tickets, jobs 'delete_object', tickets of direct uploads,
+// Shape    attachments, variants, copies; promises are deletion tickets, jobs 'delete_object', tickets of direct
+// uploads,
 //          tombstones, what moves left.
 // Source   sql/001, 003, 004, 009.
 // Order    COLLATE "C": the bytes of the key. The server sorts, in its own memory and temporary files.
@@ -28,6 +29,7 @@ class PgAuditRows final : public AuditRows {
   Result<std::vector<std::optional<KnownObject>>> look(StoreKind store, std::span<const std::string> keys) override;
   Result<std::vector<bool>> queue_deletions(StoreKind store, std::span<const std::string> keys) override;
   Result<bool> remove_variant(StoreKind store, const std::string& key) override;
+  Result<bool> want_copy_again(StoreKind store, const KnownObject& copy) override;
 
  private:
   Database& database_;

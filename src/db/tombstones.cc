@@ -23,7 +23,8 @@ constexpr Statement kBeginPurge{
     "WITH begun AS (UPDATE tombstones SET purge_begun = true WHERE id = ANY ($1::uuid[]) RETURNING id)"
     " SELECT o.tombstone, o.store, o.key FROM tombstone_objects o JOIN begun b ON b.id = o.tombstone"
     " WHERE NOT EXISTS (SELECT FROM attachments a WHERE a.store = o.store AND a.key = o.key)"
-    " AND NOT EXISTS (SELECT FROM variants v WHERE v.store = o.store AND v.key = o.key)"};
+    " AND NOT EXISTS (SELECT FROM variants v WHERE v.store = o.store AND v.key = o.key)"
+    " AND NOT EXISTS (SELECT FROM copies c WHERE c.store = o.store AND c.key = o.key)"};
 
 constexpr Statement kForget{"forget_tombstones", "DELETE FROM tombstones WHERE id = ANY ($1::uuid[]) AND purge_begun"};
 

@@ -5,28 +5,29 @@ namespace cloakroom {
 namespace {
 
 constexpr unsigned kPageRows = 1000;
-enum Column { kName, kFiles, kBytes, kPreviews, kPreviewBytes };
+enum Column { kName, kFiles, kBytes, kPreviews, kPreviewBytes, kCopies, kCopyBytes };
 
 struct Grouping {
   const char* of_file;
   const char* of_variant;  // `a` is its original
+  const char* of_copy;     // the same
 };
 
 Grouping grouping(UsageBy by) {
   switch (by) {
     case UsageBy::kUser:
-      return {"a.uploader_id", "a.uploader_id"};
+      return {"a.uploader_id", "a.uploader_id", "a.uploader_id"};
     case UsageBy::kDialog:
-      return {"a.dialog_id", "a.dialog_id"};
+      return {"a.dialog_id", "a.dialog_id", "a.dialog_id"};
     case UsageBy::kType:
-      return {"a.mime_type", "a.mime_type"};
+      return {"a.mime_type", "a.mime_type", "a.mime_type"};
     case UsageBy::kStore:
-      return {"coalesce(a.store, 'external')", "v.store"};
+      return {"coalesce(a.store, 'external')", "v.store", "c.store"};
     case UsageBy::kMonth:
       break;
   }
   constexpr const char* month = "to_char(a.created_at AT TIME ZONE 'UTC', 'YYYY-MM')";
-  return {month, month};
+  return {month, month, month};
 }
 
 }  // namespace
@@ -48,15 +49,23 @@ Status PgUsageReport::begin(UsageBy by) {
   row_ = 0;
   const Grouping name = grouping(by);
   std::string sql =
-      "SELECT name, sum(files)::int8, sum(bytes)::int8, sum(previews)::int8, sum(preview_bytes)::int8 FROM";
+      "SELECT name, sum(files)::int8, sum(bytes)::int8, sum(previews)::int8, sum(preview_bytes)::int8,"
+      " sum(copies)::int8, sum(copy_bytes)::int8 FROM";
   sql.append(" (SELECT ").append(name.of_file).append(" AS name, count(*) AS files,");
   sql.append(" coalesce(sum(a.size_bytes), 0) AS bytes,");
-  sql.append(" 0 AS previews, 0 AS preview_bytes FROM attachments a GROUP BY 1 UNION ALL SELECT ")
+  sql.append(
+         " 0 AS previews, 0 AS preview_bytes, 0 AS copies, 0 AS copy_bytes FROM attachments a GROUP BY 1 UNION ALL "
+         "SELECT ")
       .append(name.of_variant);
   sql.append(
-      ", 0, 0, count(*), sum(v.size_bytes) FROM variants v JOIN attachments a ON a.id = v.attachment_id GROUP BY 1)");
+      ", 0, 0, count(*), sum(v.size_bytes), 0, 0 FROM variants v JOIN attachments a ON a.id = v.attachment_id"
+      " GROUP BY 1 UNION ALL SELECT ");
+  sql.append(name.of_copy);
+  sql.append(
+      ", 0, 0, 0, 0, count(*), sum(c.size_bytes) FROM copies c JOIN attachments a ON a.id = c.attachment_id"
+      " WHERE c.key IS NOT NULL GROUP BY 1)");
   sql.append(" parts GROUP BY name ORDER BY ")
-      .append(by == UsageBy::kMonth ? "name" : "sum(bytes + preview_bytes) DESC, name");
+      .append(by == UsageBy::kMonth ? "name" : "sum(bytes + preview_bytes + copy_bytes) DESC, name");
   TRY_ASSIGN(PgCursor cursor, PgCursor::open(database_, "cloakroom_usage", sql, Params{}));
   cursor_.emplace(std::move(cursor));
   return Ok{};
@@ -75,8 +84,13 @@ Result<std::optional<UsageGroup>> PgUsageReport::next() {
     page_.emplace(std::move(page));
   }
   const auto number = [this](int column) { return static_cast<std::uint64_t>(page_->integer(row_, column)); };
-  UsageGroup group{page_->maybe_text(row_, kName), number(kFiles), number(kBytes), number(kPreviews),
-                   number(kPreviewBytes)};
+  UsageGroup group{.name = page_->maybe_text(row_, kName),
+                   .files = number(kFiles),
+                   .bytes = number(kBytes),
+                   .previews = number(kPreviews),
+                   .preview_bytes = number(kPreviewBytes),
+                   .copies = number(kCopies),
+                   .copy_bytes = number(kCopyBytes)};
   ++row_;
   return std::optional(std::move(group));
 }

@@ -2,36 +2,17 @@
 #include "domain/audit.h"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
+
+#include "domain/hashing_sink.h"
 
 namespace cloakroom {
 namespace {
 
 constexpr std::size_t kCandidates = 500;
-constexpr std::chrono::milliseconds kLeastPause{20};  // shorter ones are saved up
-constexpr std::chrono::milliseconds kMostPause{500};  // a stop is noticed
-
-Error stopped() {
-  return Error{Errc::kUnavailable, "stopped"};
-}
-
-// Hashes, and lets the caller say no.
-class HashingSink final : public ByteSink {
- public:
-  explicit HashingSink(std::function<Status(std::size_t)> took) : took_(std::move(took)) {}
-  Status write(std::span<const std::byte> bytes) override {
-    hash_.update(bytes);
-    return took_(bytes.size());
-  }
-  Sha256Digest finish() { return hash_.finish(); }
-
- private:
-  Sha256 hash_;
-  std::function<Status(std::size_t)> took_;
-};
 
 AuditProblem missing(const KnownObject& row) {
+  if (row.owner == KnownObject::Owner::kCopy) return AuditProblem::kCopyWithoutBytes;
   return row.owner == KnownObject::Owner::kVariant ? AuditProblem::kVariantWithoutBytes
                                                    : AuditProblem::kRowWithoutBytes;
 }
@@ -59,6 +40,8 @@ std::string_view to_string(AuditProblem problem) {
       return "variant without bytes";
     case AuditProblem::kVariantWithoutOriginal:
       return "variant without original";
+    case AuditProblem::kCopyWithoutBytes:
+      return "copy without bytes";
   }
   BUG("unknown problem");
 }
@@ -66,27 +49,35 @@ std::string_view to_string(AuditProblem problem) {
 std::string_view remedy(AuditProblem problem) {
   switch (problem) {
     case AuditProblem::kRowWithoutBytes:
-      return "put the object back from a backup under this key, or delete the attachment";
+      return "if it has a copy in S3: cloakroom scrub; else put the object back from a backup under this key, or "
+             "delete "
+             "the attachment";
     case AuditProblem::kBytesWithoutRow:
       return "if the database is no older than the store (a restored backup is): cloakroom audit --fix";
     case AuditProblem::kWrongSize:
     case AuditProblem::kWrongHash:
-      return "somebody wrote to the store, or it is damaged: put the object back from a backup under this key";
+      return "somebody wrote to the store, or it is damaged: cloakroom scrub, if there is a copy; else put the "
+             "object back from a backup under this key";
     case AuditProblem::kUnreadable:
       return "look at the disk and at the rights of the file; put it back from a backup if it is lost";
     case AuditProblem::kVariantWithoutBytes:
       return "cloakroom audit --fix removes the row; the picture is made again when somebody asks for it";
     case AuditProblem::kVariantWithoutOriginal:
       return "a foreign key was switched off: delete the row from the table variants; its object follows by a job";
+    case AuditProblem::kCopyWithoutBytes:
+      return "cloakroom audit --fix queues it to be copied anew";
   }
   BUG("unknown problem");
 }
 
 Audit::Audit(Parts parts, AuditRules rules, AuditTotals& totals)
-    : p_(parts), rules_(std::move(rules)), totals_(totals) {
-  if (!rules_.clock) rules_.clock = [] { return std::chrono::steady_clock::now(); };
-  if (!rules_.pause) rules_.pause = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
-}
+    : p_(parts),
+      rules_(std::move(rules)),
+      totals_(totals),
+      pace_({.bytes_per_second = rules_.bytes_per_second,
+             .is_stop_asked = rules_.is_stop_asked,
+             .clock = rules_.clock,
+             .pause = rules_.pause}) {}
 
 // A row and a promise of the same key: the row counts.
 Result<std::optional<KnownObject>> Audit::next_row() {
@@ -152,7 +143,7 @@ Status Audit::compare(const KnownObject& row, const ListedObject& object) {
 
 Status Audit::check_hash(const KnownObject& row) {
   TRY_ASSIGN(const ObjectKey key, ObjectKey::parse(row.key));
-  HashingSink sink([this](std::size_t bytes) { return pace(bytes); });
+  HashingSink sink([this](std::size_t bytes) { return took(bytes); });
   const Status read = p_.store.get(key, {0, row.size_bytes}, sink);
   if (!read && read.error().code == Errc::kNotFound) return consider({missing(row), row});
   if (!read && read.error().code == Errc::kInternal) return consider({AuditProblem::kUnreadable, row, row.size_bytes});
@@ -161,20 +152,9 @@ Status Audit::check_hash(const KnownObject& row) {
   return Ok{};
 }
 
-// The rate is that of all that was hashed so far: time in which nothing was hashed is not made good.
-Status Audit::pace(std::uint64_t bytes) {
-  if (rules_.is_stop_asked()) return stopped();
+Status Audit::took(std::uint64_t bytes) {
   totals_.hashed_bytes += bytes;
-  if (rules_.bytes_per_second == 0) return Ok{};
-  const auto cost = std::chrono::microseconds(
-      static_cast<std::int64_t>(static_cast<double>(bytes) * 1e6 / static_cast<double>(rules_.bytes_per_second)));
-  paid_until_ = std::max(paid_until_, rules_.clock()) + cost;
-  while (paid_until_ - rules_.clock() > kLeastPause) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(paid_until_ - rules_.clock());
-    rules_.pause(std::min(left, kMostPause));
-    if (rules_.is_stop_asked()) return stopped();
-  }
-  return Ok{};
+  return pace_.took(bytes);
 }
 
 Status Audit::consider_object(const ListedObject& object) {
@@ -256,10 +236,15 @@ Mending Audit::may_mend() {
   return rules_.dry_run ? Mending::kWould : Mending::kDone;
 }
 
-Result<Mending> Audit::mend_variant(const Candidate& c) {
+Result<Mending> Audit::mend_row(const Candidate& c) {
   const Mending mending = may_mend();
-  // False: somebody else removed it, which is as good.
-  if (mending == Mending::kDone) TRY(p_.rows.remove_variant(p_.store.kind(), c.known.key));
+  if (mending != Mending::kDone) return mending;
+  // False: somebody else removed or changed it, which is as good.
+  if (c.problem == AuditProblem::kCopyWithoutBytes) {
+    TRY(p_.rows.want_copy_again(p_.store.kind(), c.known));
+  } else {
+    TRY(p_.rows.remove_variant(p_.store.kind(), c.known.key));
+  }
   return mending;
 }
 
@@ -270,8 +255,8 @@ Status Audit::mend(const std::vector<Candidate>& wrong) {
   for (const Candidate& c : wrong) {
     AuditFinding finding{c.problem,          c.known.key,   c.known.attachment_id, c.known.variant,
                          c.known.size_bytes, c.found_bytes, Mending::kNone};
-    if (c.problem == AuditProblem::kVariantWithoutBytes) {
-      TRY_ASSIGN(finding.mending, mend_variant(c));
+    if (c.problem == AuditProblem::kVariantWithoutBytes || c.problem == AuditProblem::kCopyWithoutBytes) {
+      TRY_ASSIGN(finding.mending, mend_row(c));
     } else if (c.problem == AuditProblem::kBytesWithoutRow) {
       finding.mending = may_mend();
       if (finding.mending == Mending::kDone) {

@@ -6,8 +6,9 @@
 //          meanwhile is no finding.
 // Mending  bytes without a row get a job that deletes them, if they are older than `grace`; the row of a variant
 // without
-//          bytes goes, for the variant is made again. Nothing else: whatever else is wrong takes somebody who decides.
-//          Each step is one statement that looks again, so that it may be killed or repeated at any moment.
+//          bytes goes, for the variant is made again; a copy without bytes is made anew. Nothing else: whatever else is
+//          wrong takes somebody who decides. Each step is one statement that looks again, so that it may be killed or
+//          repeated at any moment.
 // Order    of looking again: the store first where a row is there (a row goes before its bytes), the rows first where
 //          bytes are there (bytes come after their ticket).
 // Memory   one candidate list of kCandidates, one copy buffer.
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "domain/audit_ports.h"
+#include "domain/pace.h"
 #include "domain/ports.h"
 
 namespace cloakroom {
@@ -34,6 +36,7 @@ enum class AuditProblem {
   kUnreadable,
   kVariantWithoutBytes,
   kVariantWithoutOriginal,
+  kCopyWithoutBytes,
 };
 std::string_view to_string(AuditProblem problem);  // "row without bytes"
 // What to do about it: a sentence.
@@ -100,9 +103,9 @@ class Audit {
   Status settle();
   Result<bool> still_wrong_in_store(Candidate& candidate);
   Status mend(const std::vector<Candidate>& wrong);
-  Result<Mending> mend_variant(const Candidate& candidate);
+  Result<Mending> mend_row(const Candidate& candidate);
   Mending may_mend();
-  Status pace(std::uint64_t bytes);
+  Status took(std::uint64_t bytes);
 
   Parts p_;
   AuditRules rules_;
@@ -110,7 +113,7 @@ class Audit {
   std::vector<Candidate> candidates_;
   std::string last_row_, last_object_;
   bool has_row_ = false, has_object_ = false;
-  std::chrono::steady_clock::time_point paid_until_{};  // hashing rests until then
+  Pace pace_;
 };
 
 }  // namespace cloakroom

@@ -33,10 +33,10 @@ class ObjectListing {
   virtual TimePoint now() const = 0;                       // by the clock that changed_at is of
 };
 
-// What the database knows of an object: the row it belongs to, or a promise that somebody will deal with it (an upload
-// under way, a deletion that waits for a job).
+// What the database knows of an object: the row it belongs to (a file's, a variant's, a copy's), or a promise that
+// somebody will deal with it (an upload under way, a deletion that waits for a job).
 struct KnownObject {
-  enum class Owner { kFile, kVariant, kPromise };
+  enum class Owner { kFile, kVariant, kCopy, kPromise };
   Owner owner = Owner::kFile;
   std::string key;
   // Not of a promise:
@@ -61,6 +61,8 @@ class AuditRows {
   virtual Result<std::vector<bool>> queue_deletions(StoreKind store, std::span<const std::string> keys) = 0;
   // False: it was gone.
   virtual Result<bool> remove_variant(StoreKind store, const std::string& key) = 0;
+  // That copy is wanted anew. False: its row says something else by now.
+  virtual Result<bool> want_copy_again(StoreKind store, const KnownObject& copy) = 0;
 };
 
 }  // namespace cloakroom

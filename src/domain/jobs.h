@@ -4,7 +4,7 @@
 //          release()d (again, now, as if never taken) or given up (a dead letter, until a sysadmin has it tried again).
 //          A runner that dies holds it until the lease is over, and that counts as a failure of the job.
 //          So a handler may run twice for one job, and must end in the same state.
-// Order    by priority, higher first: deletions 0, pictures -1, moves -2.
+// Order    by priority, higher first: deletions 0, pictures and repairs -1, moves and copies -2.
 #pragma once
 
 #include <chrono>

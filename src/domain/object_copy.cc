@@ -6,7 +6,7 @@ namespace cloakroom {
 Status ObjectCopier::put(const Attachment& file, const FileRange& bytes, const ObjectKey& to) {
   const ObjectMeta meta = stored_meta(file, rules_.object_cache_control, rules_.stored_headers);
   TRY_ASSIGN(const Sha256Digest digest, target_.put(to, bytes, meta));
-  if (digest != file.sha256) return Error{Errc::kInternal, "cannot move: the file is not what its row says"};
+  if (digest != file.sha256) return Error{Errc::kInternal, "cannot copy: the file is not what its row says"};
   return prove(file, to);
 }
 
@@ -14,11 +14,11 @@ Status ObjectCopier::prove(const Attachment& file, const ObjectKey& to) {
   if (rules_.proof == Proof::kHash) {
     TRY_ASSIGN(const bool is_same, holds(file, to));
     if (is_same) return Ok{};
-    return Error{Errc::kInternal, "cannot move: the store gives back other bytes than it was sent"};
+    return Error{Errc::kInternal, "cannot copy: the store gives back other bytes than it was sent"};
   }
   TRY_ASSIGN(const ObjectInfo stored, target_.head(to));
   if (stored.size_bytes == file.size_bytes) return Ok{};
-  return Error{Errc::kStore, "cannot move: the store has another size than it was sent", {}, true};
+  return Error{Errc::kStore, "cannot copy: the store has another size than it was sent", {}, true};
 }
 
 Result<bool> ObjectCopier::holds(const Attachment& file, const ObjectKey& to) {

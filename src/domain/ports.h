@@ -21,12 +21,14 @@
 
 namespace cloakroom {
 
-// What a store keeps beside the bytes (a local disk keeps none of it; the row has it too).
+// What a store keeps beside the bytes. A local disk keeps the time alone, as the file's own: whoever changes the file
+// changes it. The row has it all.
 struct ObjectMeta {
   std::string content_type;
   std::string content_disposition;
   std::string cache_control;
   std::string attachment_id;
+  std::optional<TimePoint> created_at = {};
 };
 
 struct ObjectInfo {
@@ -181,6 +183,7 @@ class Rows {
   // The upload failed: let them be deleted now. Their place is free at once.
   virtual Status hasten_deletions(std::span<const DeletionTicket> tickets) = 0;
   // The commit point: all rows appear and all tickets vanish, or neither. kConflict when a ticket is gone already.
+  // With STORAGE=hybrid the wish for a copy of each (domain/copies.h), and its job, appear with them.
   virtual Status commit_upload(std::span<const Attachment> attachments, std::span<const DeletionTicket> tickets) = 0;
 
   // The same for files that lie where they shall not stay: each row with a job 'move_object'.

@@ -11,7 +11,8 @@ ObjectMeta stored_meta(const Attachment& attachment, const std::string& cache_co
   return {.content_type = std::move(told.content_type),
           .content_disposition = std::move(told.content_disposition),
           .cache_control = cache_control,
-          .attachment_id = to_string(attachment.id)};
+          .attachment_id = to_string(attachment.id),
+          .created_at = attachment.created_at};
 }
 
 }  // namespace cloakroom

@@ -10,6 +10,7 @@
 #include "auth/identity.h"
 #include "auth/link_token.h"
 #include "domain/access.h"
+#include "domain/copy_reader.h"
 #include "domain/direct_upload.h"
 #include "domain/download.h"
 #include "domain/jobs.h"
@@ -57,6 +58,8 @@ struct App {
   Variants* variants = nullptr;                               // null: there are no pictures
   JobOverview* jobs = nullptr;                                // null: nobody is asked about the queue
   const std::atomic<std::uint64_t>* variants_made = nullptr;  // by this worker's children; null: nobody counts
+  CopyRows* copies = nullptr;                                 // null, and so the next one: files have no copies
+  CopyReader* copy_reader = nullptr;
 };
 
 struct Context {

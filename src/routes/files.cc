@@ -159,6 +159,11 @@ struct Render {
   }
 };
 
+// A file that is not on the disk as it was stored is taken from its copy.
+Attachment as_served(const App& app, Attachment file) {
+  return app.copy_reader == nullptr ? file : app.copy_reader->as_served(std::move(file));
+}
+
 // The row, if the caller may read it. A file that waits on the local disk for its move may be gone from there since the
 // row was read: then the row says by now where it is.
 Result<Attachment> readable(App& app, const Context& context, const Uuid& id) {
@@ -166,7 +171,9 @@ Result<Attachment> readable(App& app, const Context& context, const Uuid& id) {
     TRY_ASSIGN(auto found, again ? app.rows.find(id, context.caller.user_id) : find_file(app, context, id));
     TRY(check_read_file(app.options.visibility, context.caller, found));
     Attachment& a = found->attachment;
-    if (again || app.fallback == nullptr || a.external_url || a.store != app.fallback->kind()) return std::move(a);
+    if (again || app.fallback == nullptr || a.external_url || a.store != app.fallback->kind()) {
+      return as_served(app, std::move(a));
+    }
     const auto key = ObjectKey::parse(a.key);
     if (!key) return std::move(a);
     const auto there = app.fallback->head(*key);

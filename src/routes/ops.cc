@@ -1,6 +1,7 @@
 // ops.cc — for load balancers and sysadmins: alive, and able to work.
 #include "base/json.h"
 #include "base/log.h"
+#include "domain/copy_metrics.h"
 #include "domain/job_metrics.h"
 #include "routes/app.h"
 
@@ -45,6 +46,9 @@ Result<Response> get_metrics(App& app, const Context&) {
   if (app.jobs == nullptr) return response;
   TRY_ASSIGN(const auto kinds, app.jobs->by_kind());
   response.body += job_metrics(kinds);
+  if (app.copies == nullptr) return response;
+  TRY_ASSIGN(const CopyGap gap, app.copies->gap());
+  response.body += copy_metrics(gap);
   return response;
 }
 

@@ -68,7 +68,8 @@ Result<Response> get_variant(App& app, const Context& context) {
     if (!app.variants->may_be_made(original)) return cloaked();
     TRY_ASSIGN(variant, app.variants->find(original, *size, format));
   } else {
-    TRY_ASSIGN(variant, app.variants->get(original, *size, format));
+    const Attachment source = app.copy_reader == nullptr ? original : app.copy_reader->as_served(original);
+    TRY_ASSIGN(variant, app.variants->get(source, *size, format));
   }
   Response answer;
   if (variant) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <ctime>
 #include <set>
@@ -44,6 +45,20 @@ class TemporaryName {
 void start_write_back(int fd, std::uint64_t offset, std::uint64_t size) {
   [[maybe_unused]] const int ignored =
       ::sync_file_range(fd, static_cast<off_t>(offset), static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE);
+}
+
+// When it was read last is left alone.
+std::array<timespec, 2> times_of(TimePoint written_at) {
+  using std::chrono::seconds;
+  const auto since = written_at.time_since_epoch();
+  const auto whole = std::chrono::floor<seconds>(since);
+  const auto rest = std::chrono::duration_cast<std::chrono::nanoseconds>(since - whole);
+  return {timespec{0, UTIME_OMIT}, timespec{whole.count(), rest.count()}};
+}
+
+// Best effort: a file without its time is only looked at more closely. Before the fsync, which keeps it.
+void put_time(int fd, TimePoint written_at) {
+  [[maybe_unused]] const int ignored = ::futimens(fd, times_of(written_at).data());
 }
 
 // Copies the range and hashes it on the way; the kernel writes the first bytes while the next are read.
@@ -94,33 +109,87 @@ Status LocalStore::ready() {
   return Ok{};
 }
 
-Result<Sha256Digest> LocalStore::put(const ObjectKey& key, const FileRange& bytes, const ObjectMeta&) {
-  auto digest = take(key, bytes);
+class LocalStore::Staged final : public StagedFile {
+ public:
+  Staged(LocalStore& store, ObjectKey key)
+      : store_(store), key_(std::move(key)), name_(store.temp_ + "/" + random_hex(16)) {}
+
+  const std::string& path() const { return name_.path(); }
+  void written(const Sha256Digest& digest, bool is_linked) {
+    digest_ = digest;
+    is_linked_ = is_linked;
+  }
+  const Sha256Digest& digest() const override { return digest_; }
+  Status publish() override {
+    TRY(store_.publish(name_.path(), key_));
+    if (!is_linked_) name_.renamed();
+    return Ok{};
+  }
+
+ private:
+  LocalStore& store_;
+  ObjectKey key_;
+  TemporaryName name_;
+  Sha256Digest digest_{};
+  bool is_linked_ = false;
+};
+
+Result<Sha256Digest> LocalStore::put(const ObjectKey& key, const FileRange& bytes, const ObjectMeta& meta) {
+  auto digest = take_and_publish(key, bytes, meta.created_at);
   // a folder or a body that vanished is a fault of this host: "not found" would speak of the object
   if (!digest && digest.error().code == Errc::kNotFound) digest.error().code = Errc::kInternal;
   return digest;
 }
 
-Result<Sha256Digest> LocalStore::take(const ObjectKey& key, const FileRange& bytes) {
-  TemporaryName temporary(temp_ + "/" + random_hex(16));
-  Sha256Digest digest{};
-  bool linked = false;
-  if (!bytes.path.empty() && ::link(std::string(bytes.path).c_str(), temporary.path().c_str()) == 0) {
-    linked = true;
+Result<Sha256Digest> LocalStore::take_and_publish(const ObjectKey& key, const FileRange& bytes,
+                                                  const std::optional<TimePoint>& written_at) {
+  TRY_ASSIGN(const auto staged, take(key, bytes, written_at));
+  TRY(staged->publish());
+  return staged->digest();
+}
+
+Result<std::unique_ptr<LocalStore::Staged>> LocalStore::take(const ObjectKey& key, const FileRange& bytes,
+                                                             const std::optional<TimePoint>& written_at) {
+  auto staged = std::make_unique<Staged>(*this, key);
+  if (!bytes.path.empty() && ::link(std::string(bytes.path).c_str(), staged->path().c_str()) == 0) {
     start_write_back(bytes.fd, 0, bytes.size);
-    TRY_ASSIGN(digest, hash_range(bytes));
-    TRY(sync_file(bytes.fd, temporary.path()));
+    TRY_ASSIGN(const Sha256Digest digest, hash_range(bytes));
+    if (written_at) put_time(bytes.fd, *written_at);
+    TRY(sync_file(bytes.fd, staged->path()));
+    staged->written(digest, true);
   } else {
     if (!bytes.path.empty() && errno != EXDEV && errno != EPERM && errno != EMLINK) {
       return errno_error("link the body into", temp_, errno);
     }
-    TRY_ASSIGN(const UniqueFd fd, open_file(temporary.path(), O_WRONLY | O_CREAT | O_EXCL, kFileMode));
-    TRY_ASSIGN(digest, copy_range(bytes, fd.get()));
-    TRY(sync_file(fd.get(), temporary.path()));
+    TRY_ASSIGN(const UniqueFd fd, open_file(staged->path(), O_WRONLY | O_CREAT | O_EXCL, kFileMode));
+    TRY_ASSIGN(const Sha256Digest digest, copy_range(bytes, fd.get()));
+    if (written_at) put_time(fd.get(), *written_at);
+    TRY(sync_file(fd.get(), staged->path()));
+    staged->written(digest, false);
   }
-  TRY(publish(temporary.path(), key));
-  if (!linked) temporary.renamed();
-  return digest;
+  return staged;
+}
+
+Result<std::unique_ptr<StagedFile>> LocalStore::stage(const ObjectKey& key, const FileRange& bytes,
+                                                      TimePoint written_at) {
+  auto staged = take(key, bytes, written_at);
+  if (!staged && staged.error().code == Errc::kNotFound) staged.error().code = Errc::kInternal;  // as in put()
+  if (!staged) return std::move(staged).error();
+  return std::unique_ptr<StagedFile>(*std::move(staged));
+}
+
+Result<FileState> LocalStore::look(const ObjectKey& key) {
+  struct stat info {};
+  if (::stat(path_of(key).c_str(), &info) != 0) return errno_error("find", key.str(), errno);
+  if (!S_ISREG(info.st_mode)) return Error{Errc::kNotFound, "the key names a folder"};
+  return FileState{static_cast<std::uint64_t>(info.st_size),
+                   std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec)};
+}
+
+Status LocalStore::set_time(const ObjectKey& key, TimePoint written_at) {
+  const std::array<timespec, 2> times = times_of(written_at);
+  if (::utimensat(AT_FDCWD, path_of(key).c_str(), times.data(), 0) == 0) return Ok{};
+  return errno_error("set the time of", key.str(), errno);
 }
 
 Status LocalStore::publish(const std::string& temporary, const ObjectKey& key) {
@@ -173,7 +242,7 @@ Status LocalStore::copy(const ObjectKey& from, const ObjectKey& to, const Object
   TRY_ASSIGN(const ObjectInfo info, head(from));
   const std::string path = path_of(from);
   TRY_ASSIGN(const UniqueFd fd, open_file(path, O_RDONLY));
-  TRY(take(to, {fd.get(), 0, info.size_bytes, path}));
+  TRY(take_and_publish(to, {fd.get(), 0, info.size_bytes, path}, {}));
   return Ok{};
 }
 

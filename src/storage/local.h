@@ -4,7 +4,8 @@
 // Order    temporary file, fsync, rename, fsync of the folder; a folder made on the way is made durable first.
 // Bytes    a whole body file is taken by link(2) (never rename: nginx still owns its name) and hashed in place; a part
 //          of one is copied and hashed in the same pass. Write-back starts while the hash runs: the fsync is short.
-// Errors   kDiskFull, kNotFound (get, head), kInternal.
+// Times    a file's own time is ObjectMeta::created_at, so that a change of it is seen without reading it.
+// Errors   kDiskFull, kNotFound (get, head; domain/copies.h), kInternal.
 #pragma once
 
 #include <functional>
@@ -12,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "domain/copies.h"
 #include "domain/ports.h"
 
 namespace cloakroom {
@@ -21,7 +23,7 @@ struct LocalOptions {
   std::vector<std::string> folders = {};  // below root, made by prepare(); others are made when a key needs them
 };
 
-class LocalStore final : public BlobStore {
+class LocalStore final : public BlobStore, public LocalFiles {
  public:
   explicit LocalStore(LocalOptions options)
       : root_(std::move(options.root)), temp_(root_ + "/.tmp"), folders_(std::move(options.folders)) {}
@@ -36,11 +38,20 @@ class LocalStore final : public BlobStore {
   // By link(2) where the file system can: an object is never written again, so two names may share its bytes.
   Status copy(const ObjectKey& from, const ObjectKey& to, const ObjectMeta& meta) override;
 
-  Result<UniqueFd> open(const ObjectKey& key);  // to read; kNotFound
+  Result<FileState> look(const ObjectKey& key) override;
+  Result<UniqueFd> open(const ObjectKey& key) override;
+  Status set_time(const ObjectKey& key, TimePoint written_at) override;
+  Result<std::unique_ptr<StagedFile>> stage(const ObjectKey& key, const FileRange& bytes,
+                                            TimePoint written_at) override;
 
  private:
+  class Staged;
+
   std::string path_of(const ObjectKey& key) const { return root_ + "/" + key.str(); }
-  Result<Sha256Digest> take(const ObjectKey& key, const FileRange& bytes);
+  Result<std::unique_ptr<Staged>> take(const ObjectKey& key, const FileRange& bytes,
+                                       const std::optional<TimePoint>& written_at);
+  Result<Sha256Digest> take_and_publish(const ObjectKey& key, const FileRange& bytes,
+                                        const std::optional<TimePoint>& written_at);
   Status publish(const std::string& temporary, const ObjectKey& key);
 
   std::string root_;

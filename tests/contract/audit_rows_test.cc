@@ -81,6 +81,27 @@ void a_row_is_told_with_all_that_is_compared() {
   CHECK(!CHECK_OK(w.audit.next()));
 }
 
+void a_copy_has_what_its_file_has_and_is_wanted_anew_when_it_is_lost() {
+  World w;
+  const Attachment a = w.add("a", StoreKind::kLocal), waits = w.add("b", StoreKind::kLocal);
+  CHECK_OK(w.database.run_script(
+      "INSERT INTO copies (attachment_id, size_bytes) SELECT id, size_bytes FROM attachments; UPDATE copies"
+      " SET store = 's3', key = 'copy/a', copied_at = now() WHERE attachment_id = '" +
+      to_string(a.id) + "'"));
+  w.job("delete_object", R"({"store": "s3", "key": "copy/a"})");
+  CHECK(w.keys(StoreKind::kLocal) == (Keys{"a", "b"}));
+  CHECK_EQ(CHECK_OK(w.audit.begin(StoreKind::kS3)), 1u);
+  const auto copy = CHECK_OK(w.audit.next());
+  CHECK(copy->owner == Owner::kCopy && copy->key == "copy/a" && copy->attachment_id == a.id);
+  CHECK(copy->size_bytes == 7 && copy->sha256 == a.sha256);
+  const Keys asked{"copy/a"};
+  CHECK(CHECK_OK(w.audit.look(StoreKind::kS3, asked))[0]->owner == Owner::kCopy);
+  CHECK(!CHECK_OK(w.audit.queue_deletions(StoreKind::kS3, asked))[0]);
+  CHECK(CHECK_OK(w.audit.want_copy_again(StoreKind::kS3, *copy)));
+  CHECK(!CHECK_OK(w.audit.want_copy_again(StoreKind::kS3, *copy)));
+  CHECK_EQ(w.count("copies WHERE key IS NULL"), "2");
+}
+
 void a_variant_whose_original_is_gone_is_marked() {
   World w;
   const Attachment a = w.add("a");
@@ -178,7 +199,7 @@ void every_table_that_holds_keys_is_known_to_the_audit() {
                  " FROM information_schema.columns WHERE table_schema = current_schema()"
                  " AND column_name IN ('key', 'payload')"),
            // cache_purges: of objects that are gone; rate_limits: of users and addresses
-           "attachments cache_purges dead_jobs deletion_tickets direct_uploads jobs moved_sources rate_limits "
+           "attachments cache_purges copies dead_jobs deletion_tickets direct_uploads jobs moved_sources rate_limits "
            "tombstone_objects variants");
 }
 
@@ -188,6 +209,7 @@ int main() {
   const CMUnitTest tests[] = {
       CASE(rows_variants_and_promises_come_in_the_order_of_bytes),
       CASE(a_row_is_told_with_all_that_is_compared),
+      CASE(a_copy_has_what_its_file_has_and_is_wanted_anew_when_it_is_lost),
       CASE(a_variant_whose_original_is_gone_is_marked),
       CASE(kept_files_of_other_nodes_are_left_out),
       CASE(more_than_a_page_comes_whole_and_changes_do_not_move_it),

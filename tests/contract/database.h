@@ -47,7 +47,7 @@ inline std::string value(Database& database, const std::string& sql) {
 
 inline void clear(Database& database) {
   CHECK_OK(database.run_script(
-      "TRUNCATE attachments, variants, dialog_members, dialogs; TRUNCATE jobs, dead_jobs, moved_sources, "
+      "TRUNCATE attachments, variants, copies, dialog_members, dialogs; TRUNCATE jobs, dead_jobs, moved_sources, "
       "deletion_tickets, tombstones CASCADE"));
 }
 

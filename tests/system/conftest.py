@@ -99,7 +99,7 @@ class World:
         if like is None and database is None:
             database = self.postgres.new_database()
         made = Stack(self.app, self.dir / f"s{self.made}", database, settings, like, **more)
-        if made.settings.get("STORAGE") == "s3" and self.ceph is not None:
+        if made.settings.get("STORAGE") in ("s3", "hybrid") and self.ceph is not None:
             made.s3 = self.ceph.client()
         self.stacks.append(made)
         return made

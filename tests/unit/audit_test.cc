@@ -30,7 +30,7 @@ class FakeRows final : public AuditRows {
  public:
   std::vector<KnownObject> stream;
   std::map<std::string, KnownObject> now;
-  std::vector<std::string> queued, removed, refused;
+  std::vector<std::string> queued, removed, refused, wanted;
   std::size_t at = 0, looks = 0;
 
   Result<std::uint64_t> begin(StoreKind) override { return std::uint64_t{stream.size()}; }
@@ -54,6 +54,10 @@ class FakeRows final : public AuditRows {
   }
   Result<bool> remove_variant(StoreKind, const std::string& key) override {
     removed.push_back(key);
+    return true;
+  }
+  Result<bool> want_copy_again(StoreKind, const KnownObject& copy) override {
+    wanted.push_back(copy.key);
     return true;
   }
 };
@@ -231,10 +235,13 @@ void only_the_safe_ones_are_mended() {
   w.row("c", "four");
   w.object("c", "three");
   w.row("d", "picture", Owner::kVariant);
-  CHECK_EQ(w.told(), "row without bytes a; bytes without row b; wrong size c; variant without bytes d; ");
+  w.row("e", "copy", Owner::kCopy);
+  CHECK_EQ(w.told(),
+           "row without bytes a; bytes without row b; wrong size c; variant without bytes d; copy without bytes e; ");
   CHECK(w.rows.queued == std::vector<std::string>{"b"});
   CHECK(w.rows.removed == std::vector<std::string>{"d"});
-  CHECK_EQ(w.totals.mended, 2u);
+  CHECK(w.rows.wanted == std::vector<std::string>{"e"});
+  CHECK_EQ(w.totals.mended, 3u);
   CHECK(w.findings[0].mending == Mending::kNone && w.findings[1].mending == Mending::kDone &&
         w.findings[2].mending == Mending::kNone && w.findings[3].mending == Mending::kDone);
 }
@@ -244,8 +251,9 @@ void a_rehearsal_changes_nothing() {
   w.rules.fix = w.rules.dry_run = true;
   w.object("b", "nobody's");
   w.row("d", "picture", Owner::kVariant);
-  CHECK_EQ(w.told(), "bytes without row b; variant without bytes d; ");
-  CHECK(w.rows.queued.empty() && w.rows.removed.empty());
+  w.row("e", "copy", Owner::kCopy);
+  CHECK_EQ(w.told(), "bytes without row b; variant without bytes d; copy without bytes e; ");
+  CHECK(w.rows.queued.empty() && w.rows.removed.empty() && w.rows.wanted.empty());
   CHECK(w.findings[0].mending == Mending::kWould && w.findings[1].mending == Mending::kWould);
 }
 

@@ -194,6 +194,17 @@ static void a_bucket_keeps_s3_readable_with_local_storage() {
   CHECK(!read(env).s3.has_value());
 }
 
+static void local_files_with_copies_need_both_stores() {
+  Env env = s3_with({{"STORAGE", "hybrid"}, {"DELIVERY", "redirect"}});
+  const Config c = read(env);
+  CHECK(c.storage == "hybrid" && c.s3->bucket == "files" && c.scrub_bytes_per_second == 20U << 20);
+  CHECK(names(problems(with({{"STORAGE", "hybrid"}})), "S3_BUCKET"));
+  CHECK(names(problems(with({{"DELIVERY", "redirect"}})), "DELIVERY"));
+  env["S3_FALLBACK"] = "local";
+  CHECK(names(problems(with(env)), "S3_FALLBACK"));
+  CHECK(names(problems(with({{"SCRUB_RATE", "fast"}})), "SCRUB_RATE"));
+}
+
 static void a_file_for_s3_may_be_as_large_as_a_thousand_parts() {
   CHECK_EQ(read(s3_with({{"MAX_UPLOAD_SIZE", "5000G"}})).max_upload_bytes, 5000ULL << 30);
   CHECK(names(problems(s3_with({{"MAX_UPLOAD_SIZE", "5001G"}})), "MAX_UPLOAD_SIZE"));
@@ -436,6 +447,7 @@ int main() {
       CASE(origins_are_a_list_of_urls_without_a_path),
       CASE(who_may_embed_files_follows_from_who_may_read_them),
       CASE(a_bucket_keeps_s3_readable_with_local_storage),
+      CASE(local_files_with_copies_need_both_stores),
       CASE(a_file_for_s3_may_be_as_large_as_a_thousand_parts),
       CASE(a_fallback_needs_s3_and_a_node_that_can_be_part_of_a_key),
       CASE(sizes_are_bytes_or_have_a_unit),

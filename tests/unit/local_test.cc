@@ -172,6 +172,56 @@ static void the_sweep_removes_old_files_and_nothing_else() {
   CHECK_ERR(sweep_old_files(folder / "absent", std::chrono::seconds(1)), Errc::kNotFound);
 }
 
+static void a_file_has_the_time_of_its_row_however_it_came() {
+  Disk disk;
+  const TimePoint when(std::chrono::microseconds(1'760'000'000'123'456));
+  Attachment row;
+  row.size_bytes = 5;
+  row.created_at = when;
+  ObjectMeta meta;
+  meta.created_at = when;
+  const UniqueFd fd = disk.body("bytes");
+  CHECK_OK(disk.store.put(key("aa/linked"), {fd.get(), 0, 5, disk.body_path()}, meta));
+  CHECK_OK(disk.store.put(key("aa/copied"), {fd.get(), 0, 5, {}}, meta));
+  CHECK_OK(disk.store.put(key("aa/plain"), {fd.get(), 0, 5, {}}, {}));
+  CHECK_EQ(info_of(disk.path("aa/linked")).st_nlink, 2u);
+  CHECK(is_as_stored(CHECK_OK(disk.store.look(key("aa/linked"))), row));
+  const FileState copied = CHECK_OK(disk.store.look(key("aa/copied")));
+  CHECK(copied.size_bytes == 5 && copied.written_at == when.time_since_epoch());
+  CHECK(!is_as_stored(CHECK_OK(disk.store.look(key("aa/plain"))), row));
+  CHECK_OK(disk.store.set_time(key("aa/plain"), when));
+  CHECK(is_as_stored(CHECK_OK(disk.store.look(key("aa/plain"))), row));
+  // whoever writes to it changes it
+  const UniqueFd stranger = CHECK_OK(open_file(disk.path("aa/plain"), O_WRONLY));
+  CHECK_OK(write_all(stranger.get(), std::as_bytes(std::span("BYTES", 5))));
+  CHECK(!is_as_stored(CHECK_OK(disk.store.look(key("aa/plain"))), row));
+  CHECK_ERR(disk.store.look(key("aa/none")), Errc::kNotFound);
+  CHECK_ERR(disk.store.set_time(key("aa/none"), when), Errc::kNotFound);
+}
+
+static void new_bytes_take_the_place_of_old_ones_when_they_are_published() {
+  Disk disk;
+  const UniqueFd fd = disk.body("newer");
+  const std::string path = disk.path("aa/file");
+  const TimePoint when(std::chrono::seconds(1'760'000'000));
+  {
+    const auto staged = CHECK_OK(disk.store.stage(key("aa/file"), {fd.get(), 0, 5, {}}, when));
+    CHECK(staged->digest() == sha256("newer"));
+    CHECK_ERR(disk.store.look(key("aa/file")), Errc::kNotFound);
+    CHECK_EQ(disk.temporary_names().size(), 1u);
+  }
+  CHECK(disk.temporary_names().empty());
+  const UniqueFd old = disk.body("old");
+  CHECK_OK(disk.store.put(key("aa/file"), {old.get(), 0, 3, {}}, {}));
+  const UniqueFd again = disk.body("newer");
+  const auto staged = CHECK_OK(disk.store.stage(key("aa/file"), {again.get(), 0, 5, {}}, when));
+  CHECK_EQ(read_file(path), "old");
+  CHECK_OK(staged->publish());
+  CHECK_EQ(read_file(path), "newer");
+  CHECK_EQ(info_of(path).st_mtim.tv_sec, 1'760'000'000);
+  CHECK(disk.temporary_names().empty());
+}
+
 int main() {
   const CMUnitTest tests[] = {
       CASE(a_whole_named_body_is_linked_and_not_copied),
@@ -185,6 +235,8 @@ int main() {
       CASE(a_folder_is_no_object),
       CASE(an_object_shorter_than_its_row_is_an_error_and_no_silent_end),
       CASE(the_sweep_removes_old_files_and_nothing_else),
+      CASE(a_file_has_the_time_of_its_row_however_it_came),
+      CASE(new_bytes_take_the_place_of_old_ones_when_they_are_published),
   };
   return RUN_TESTS("local", tests);
 }
