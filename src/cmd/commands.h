@@ -31,6 +31,7 @@ void add_audit(CLI::App& cli, Command& chosen);
 void add_usage(CLI::App& cli, Command& chosen);
 void add_cleanup(CLI::App& cli, Command& chosen);
 void add_restore(CLI::App& cli, Command& chosen);
+void add_backfill(CLI::App& cli, Command& chosen);
 
 // The settings, or nullopt after all problems were printed (then exit with kExitConfig).
 std::optional<Config> settings_or_complain();

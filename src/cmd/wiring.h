@@ -9,10 +9,12 @@
 #include "base/log.h"
 #include "base/scoreboard.h"
 #include "db/attachments.h"
+#include "db/backfill_book.h"
 #include "db/direct_uploads.h"
 #include "db/job_overview.h"
 #include "db/pg.h"
 #include "db/variants.h"
+#include "domain/backfill.h"
 #include "domain/download.h"
 #include "domain/move.h"
 #include "media/guarded_imager.h"
@@ -24,6 +26,7 @@
 #include "scan/guarded_scanner.h"
 #include "storage/direct_layers.h"
 #include "storage/guarded.h"
+#include "storage/legacy_folder.h"
 #include "storage/local.h"
 #include "storage/retry.h"
 #include "storage/s3.h"
@@ -90,6 +93,14 @@ ImagerSet make_guarded_imager(const Config& config, Scoreboard* board);
 // `making`: of a worker, whose children must not all make pictures at once; null: no limit.
 Variants make_variants(const Config& config, const StoreSet& stores, Rows& rows, VariantRows& variants, Imager& imager,
                        const Clock& clock, Bulkhead* making = nullptr);
+// The scanner that a backfill asks, if there is one. Lives as long as the rules that point to it.
+struct BackfillScan {
+  explicit BackfillScan(const Config& config);
+  ScannerSet scanner;
+  std::optional<VirusScan> scan;
+};
+// What the settings say; the rest is the command's.
+BackfillRules backfill_rules(const Config& config, BackfillScan& scan);
 Result<Identity> make_identity(const Config& config);
 Level log_level(const Config& config);
 DatabaseOptions database_options(const Config& config, const char* program);
@@ -108,6 +119,9 @@ class Service {
   Database database_;
   PgRows rows_;
   PgJobOverview job_overview_{database_};
+  PgBackfillBook backfill_book_{database_};
+  std::optional<LegacyFolder> legacy_folder_;
+  std::optional<LegacyFiles> legacy_files_;
   StoreSet stores_;
   Identity identity_;
   ScannerSet scanner_;

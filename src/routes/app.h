@@ -12,6 +12,7 @@
 #include "domain/direct_upload.h"
 #include "domain/download.h"
 #include "domain/jobs.h"
+#include "domain/legacy_files.h"
 #include "domain/upload.h"
 #include "domain/variants.h"
 #include "http/body.h"
@@ -26,6 +27,13 @@ struct LinkRules {
   std::chrono::seconds expires{}, max_expires{};
 };
 
+// Old addresses; an empty path: there are none.
+struct LegacyRules {
+  std::string path;  // "/uploads/"
+  LegacyAccess access = LegacyAccess::kService;
+  bool by_worker = false;  // who sends the bytes: else nginx
+};
+
 struct AppOptions {
   std::string instance;       // part of nginx's internal locations
   std::string route_prefix;   // "/api"
@@ -37,6 +45,7 @@ struct AppOptions {
   std::string resource_policy = "same-site";  // Cross-Origin-Resource-Policy of every answer
   RateRules rates = {};
   QuotaRules quotas = {};
+  LegacyRules legacy = {};
 };
 
 // One per process; the references outlive it.
@@ -55,6 +64,8 @@ struct App {
   bool scanner_needed = true;               // without it no upload is taken
   Variants* variants = nullptr;             // null: there are no pictures
   JobOverview* jobs = nullptr;              // null: nobody is asked about the queue
+  LegacyAddresses* legacy = nullptr;        // needed where there are old addresses
+  LegacyFiles* legacy_files = nullptr;      // null: only what was taken over has any
 };
 
 struct Context {
@@ -105,6 +116,8 @@ class Dispatcher {
  private:
   struct Outcome;
   Result<Response> answer(const Request& request, const Turn& turn, Outcome& outcome);
+  Result<Response> answer_legacy(const Request& request, const Turn& turn, Outcome& outcome);
+  Result<Response> handle(const Route& route, Context& context, const Turn& turn);
   HeaderList policies(const Request& request) const;
 
   App& app_;
@@ -120,6 +133,7 @@ Result<Response> sign_direct_parts(App&, const Context&);
 Result<Response> complete_direct_upload(App&, const Context&);
 Result<Response> get_file(App&, const Context&);  // files.cc
 Result<Response> get_dialog_file(App&, const Context&);
+Result<Response> get_legacy(App&, const Context&);       // legacy.cc
 Result<Response> get_variant(App&, const Context&);      // variants.cc
 Result<Response> post_link_token(App&, const Context&);  // links.cc
 Result<Response> get_attachment(App&, const Context&);   // attachments.cc
