@@ -116,7 +116,7 @@ LegacyRecord read_record(const BackfillMapping& mapping, const json_t* row) {
   auto list = look_up(row, mapping.files->steps);
   if (list && *list && json_is_string(list->get())) {
     const std::string_view text(json_string_value(list->get()), json_string_length(list->get()));
-    if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return out;
+    if (text.find_first_not_of(" \t\r\n") == std::string_view::npos || text == "null") return out;
     list = parse_json(text);
   }
   if (!list) {

@@ -37,7 +37,7 @@ constexpr std::array kRoutes{
     Route{"GET", kMayUpload, Access::kAnyone, may_upload},
 };
 
-constexpr Route kLegacyRoute{"GET HEAD", "^{legacy}", Access::kReader, get_legacy};
+constexpr Route kLegacyRoute{"GET HEAD", "{legacy}", Access::kReader, get_legacy};
 
 // For the log.
 std::string user_of(const Caller& caller) {

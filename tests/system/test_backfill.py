@@ -13,8 +13,8 @@ from conftest import SOAK
 from legacy import STRIP, LegacyApp, backfill, result_of
 from processes import Process, own, wait_until
 
-FILES = 2000 if SOAK else 300
-KILLS = 50 if SOAK else 12
+FILES = 2000 if SOAK else 200
+KILLS = 50 if SOAK else 8
 
 
 def assert_all_taken(stack, app):
