@@ -1,14 +1,13 @@
 // backfill_command.cc — `cloakroom backfill`: takes over the files of an old application.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <cstdlib>
 #include <iostream>
 
-#include "base/backfill_limits.h"
 #include "base/encode.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "cmd/commands.h"
 #include "cmd/progress.h"
 #include "cmd/wiring.h"

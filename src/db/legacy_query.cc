@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "base/backfill_limits.h"
+#include "base/limits.h"
 
 namespace cloakroom {
 namespace {

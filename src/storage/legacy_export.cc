@@ -7,10 +7,10 @@
 
 #include <cerrno>
 
-#include "base/backfill_limits.h"
 #include "base/csv.h"
 #include "base/encode.h"
 #include "base/file.h"
+#include "base/limits.h"
 
 namespace cloakroom {
 namespace {

@@ -43,7 +43,7 @@ def test_killed_anywhere_it_ends_with_each_file_once(old):
     for i in range(KILLS):
         run = Process(tool, stack.env, stack.dir / "log/backfill.log")
         before = len(stack.rows())
-        wait_until(lambda: not run.running() or len(stack.rows()) > before, 20, "a file is taken", every=0.002)
+        wait_until(lambda: not run.running() or len(stack.rows()) > before, 60, "a file is taken", every=0.005)
         time.sleep(random.random() * 0.1)
         kills += run.running()
         run.stop(signal.SIGKILL)

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "base/backfill_limits.h"
+#include "base/limits.h"
 #include "check.h"
 #include "fake/temp_folder.h"
 
