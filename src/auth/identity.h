@@ -38,6 +38,11 @@ class Identity {
   Result<Caller> who(const Evidence& evidence, TimePoint now) const;
   // False where everybody is the same one.
   bool tells_users_apart() const { return options_.mode != IdentityOptions::Mode::kNone; }
+  // Whether the application lets the user have what this request names, by nginx's word. For addresses that name no id:
+  // with an id it is about that file alone (Caller::granted_id).
+  bool is_granted(const Evidence& evidence) const {
+    return options_.mode == IdentityOptions::Mode::kHeader && evidence.app_access == "granted";
+  }
   // Whether somebody without nginx's word can say who he is: needed where nginx lets links pass unasked.
   bool knows_users_by_token() const { return options_.mode == IdentityOptions::Mode::kJwt; }
 

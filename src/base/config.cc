@@ -14,6 +14,7 @@
 #include "base/config_access.h"
 #include "base/config_cleanup.h"
 #include "base/config_images.h"
+#include "base/config_legacy.h"
 #include "base/config_limits.h"
 #include "base/config_public.h"
 #include "base/config_reader.h"
@@ -229,6 +230,7 @@ Result<Config> read_config(const EnvLookup& env) {
       std::count(c.route_prefix.begin(), c.route_prefix.end(), '/') > kMostPrefixSegments) {
     in.problem("ROUTE_PREFIX", fmt::format("may have up to {} segments, none of them empty", kMostPrefixSegments));
   }
+  read_legacy(in, c);
   c.workers = static_cast<std::uint32_t>(in.number("WORKERS", 1, 256));
   c.max_requests = static_cast<std::uint32_t>(in.number("MAX_REQUESTS", 0, 1000000000));
   c.shutdown_timeout = std::chrono::seconds(in.number("SHUTDOWN_TIMEOUT", 1, 3600));

@@ -95,6 +95,13 @@ struct CleanupConfig {
   std::string owner_query;           // empty = nobody is asked
 };
 
+// Old addresses of files that an application had before it had us.
+struct LegacyConfig {
+  std::string path;    // "/uploads/"; empty = they are not served
+  std::string root;    // folder of the files that were not taken over yet; empty = there are none
+  std::string access;  // to these: service | granted | users | public
+};
+
 struct JobsConfig {
   std::uint32_t parallel = 1;  // processes
   int most_failures = 0;
@@ -141,6 +148,7 @@ struct Config {
   LimitsConfig limits;
   CleanupConfig cleanup;
   JobsConfig jobs;
+  LegacyConfig legacy;
   std::string route_prefix;
   std::uint32_t workers = 0, max_requests = 0;
   std::chrono::seconds shutdown_timeout{}, orphan_grace{}, body_timeout{};

@@ -40,6 +40,10 @@ inline constexpr std::size_t kKeyBytes = 1024;          // S3 allows no more
 inline constexpr std::size_t kKeySegmentBytes = 255;    // NAME_MAX
 inline constexpr std::size_t kExternalUrlBytes = 2048;  // of a file that lives elsewhere; browsers and proxies take it
 
+// Backfill
+inline constexpr std::size_t kLegacyRowBytes = 256 * 1024;  // of one row of an old application's table; a page is held
+inline constexpr std::size_t kMappingBytes = 64 * 1024;     // of the file that describes the table
+
 // S3
 inline constexpr std::size_t kS3ErrorBodyBytes = 64 * 1024;      // an XML error is a few hundred bytes
 inline constexpr std::size_t kS3HeaderBytes = 64 * 1024;         // response header block

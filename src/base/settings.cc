@@ -264,6 +264,18 @@ constexpr std::array kSettings{
             "Requests of one client address at the same time that nginx takes, slow ones included, up to 65535. 0: any "
             "number."},
     Setting{"ROUTE_PREFIX", "/api", false, "", "Path before all routes but /healthz and /readyz."},
+    Setting{
+        "LEGACY_FALLBACK_PATH", "", false, "",
+        "Path before the old addresses of files, such as `/uploads/`, which are answered while `cloakroom backfill` "
+        "takes these files over, and afterwards. Empty: they are not. See docs/backfill.md."},
+    Setting{"LEGACY_FALLBACK_ROOT", "", false, "",
+            "Folder with the files that such addresses name, for those that were not taken over yet. Empty: only those "
+            "that were are answered."},
+    Setting{
+        "LEGACY_FALLBACK_ACCESS", "granted", false, "",
+        "Who may read what was not taken over yet, beside the service token: `service`: nobody; `granted`: whom the "
+        "application lets in (X-Cloakroom-Access of AUTH_REQUEST); `users`: every user; `public`: everybody. What was "
+        "taken over is for those who may read the attachment."},
     Setting{"WORKERS", "4", false, "", "Child processes, 1 to 256."},
     Setting{"MAX_REQUESTS", "10000", false, "", "A child is replaced after this many requests. 0: never."},
     Setting{"SHUTDOWN_TIMEOUT", "90", false, "",

@@ -71,7 +71,7 @@ int tool_main(int argc, char** argv) {
   cli.add_option("-i,--instance", instance, "read /etc/cloakroom/NAME.env first, as the unit cloakroom@NAME does");
   Command chosen;
   for (const auto add : {add_migrate, add_config, add_token, add_jobs, add_check, add_sign, add_variants, add_audit,
-                         add_usage, add_cleanup, add_restore, add_move, add_replicate, add_scrub})
+                         add_usage, add_cleanup, add_restore, add_move, add_replicate, add_scrub, add_backfill})
     add(cli, chosen);
   try {
     cli.parse(argc, argv);

@@ -34,6 +34,7 @@ void add_restore(CLI::App& cli, Command& chosen);
 void add_move(CLI::App& cli, Command& chosen);
 void add_replicate(CLI::App& cli, Command& chosen);
 void add_scrub(CLI::App& cli, Command& chosen);
+void add_backfill(CLI::App& cli, Command& chosen);
 
 // The settings, or nullopt after all problems were printed (then exit with kExitConfig).
 std::optional<Config> settings_or_complain();

@@ -182,6 +182,8 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
                   {"AUTH_REQUEST", config.auth_request},
                   {"AUTH_REQUEST_URL", config.auth_request_url},
                   {"AUTH_REQUEST_CACHE", std::to_string(config.auth_request_cache.count())},
+                  {"LEGACY_PATH", config.legacy.path},
+                  {"LEGACY_ROOT", config.legacy.root},
                   {"AT", "@"},
                   {"VARIABLE", variable_part(config.instance)},
                   {"RESOURCE_POLICY", config.resource_policy},
@@ -217,6 +219,12 @@ Result<NginxIncludes> render_nginx(const Config& config, const std::string& temp
   if (config.auth == "jwt") input.conditions.insert("ask_worker");
   if (!config.cors_origins.empty()) input.conditions.insert("cors");
   if (config.auth != "jwt" && !input.conditions.contains("auth_request")) input.conditions.insert("asks_nobody");
+  if (!config.legacy.path.empty()) {
+    input.conditions.insert("legacy");
+    const bool asks = input.conditions.contains("auth_request") || input.conditions.contains("auth_basic");
+    if (asks && config.legacy.access == "public") input.conditions.insert("legacy_open");
+  }
+  if (!config.legacy.root.empty()) input.conditions.insert("legacy_root");
   if (config.nginx_health_routes) input.conditions.insert("health");
   if (config.has_s3()) TRY(add_stores(config, template_folder, input));
   TRY_ASSIGN(const std::string http, read_text(template_folder + "/http.conf.in"));

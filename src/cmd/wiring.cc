@@ -78,16 +78,18 @@ RateSet rate_set(const LimitsConfig::Rates& rates) {
 }
 
 AppOptions app_options(const Config& c) {
-  return {.instance = c.instance,
-          .route_prefix = c.route_prefix,
-          .cache_control = c.cache_control,
-          .bodies = {c.body_temp_path, c.max_request_bytes},
-          .visibility = c.visibility == "public" ? Visibility::kPublic : Visibility::kPrivate,
-          .links = {c.link_expires, c.link_max_expires},
-          .origins = {.site = c.site_origins, .listed = c.cors_origins},
-          .resource_policy = c.resource_policy,
-          .rates = {rate_set(c.limits.user), rate_set(c.limits.address)},
-          .quotas = quota_rules(c.limits)};
+  return {
+      .instance = c.instance,
+      .route_prefix = c.route_prefix,
+      .cache_control = c.cache_control,
+      .bodies = {c.body_temp_path, c.max_request_bytes},
+      .visibility = c.visibility == "public" ? Visibility::kPublic : Visibility::kPrivate,
+      .links = {c.link_expires, c.link_max_expires},
+      .origins = {.site = c.site_origins, .listed = c.cors_origins},
+      .resource_policy = c.resource_policy,
+      .rates = {rate_set(c.limits.user), rate_set(c.limits.address)},
+      .quotas = quota_rules(c.limits),
+      .legacy = {c.legacy.path, parse_legacy_access(c.legacy.access), delivery_of(c.delivery) == Delivery::kStream}};
 }
 
 }  // namespace
@@ -203,6 +205,18 @@ Variants make_variants(const Config& config, const StoreSet& stores, Rows& rows,
           std::move(rules)};
 }
 
+BackfillScan::BackfillScan(const Config& config)
+    : scanner(make_guarded_scanner(config, nullptr)), scan(make_scan(config, scanner)) {}
+
+BackfillRules backfill_rules(const Config& config, BackfillScan& scan) {
+  return {.keys = key_rule(config),
+          .object_cache_control = config.object_cache_control,
+          .orphan_grace = config.orphan_grace,
+          .stored_headers = stored_headers,
+          .scan = scan.scan ? &*scan.scan : nullptr,
+          .makes_variants = !config.images.socket.empty() && !config.variants.empty()};
+}
+
 Result<Identity> make_identity(const Config& config) {
   IdentityOptions options{.jwt_cookie = config.jwt_cookie, .service_token = config.service_token};
   std::optional<JwtVerifier> verifier;
@@ -266,6 +280,14 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
   if (is_hybrid(config)) {
     app_.copies = &copies_;
     app_.copy_reader = &copy_reader_.emplace(*stores_.local, copies_);
+  }
+  app_.legacy = &backfill_book_;
+  if (!config.legacy.root.empty()) {
+    if (auto folder = LegacyFolder::make(config.legacy.root)) {
+      app_.legacy_files = &legacy_files_.emplace(legacy_folder_.emplace(*std::move(folder)), sniffer);
+    } else {
+      log(Level::kWarning, "legacy.no_folder", {{"detail", folder.error().detail}});
+    }
   }
   app_.scanner = scanner_.guarded.get();
   app_.scanner_needed = !config.clamd_fail_open;

@@ -10,11 +10,13 @@
 #include "base/log.h"
 #include "cmd/stores.h"
 #include "db/attachments.h"
+#include "db/backfill_book.h"
 #include "db/copies.h"
 #include "db/direct_uploads.h"
 #include "db/job_overview.h"
 #include "db/pg.h"
 #include "db/variants.h"
+#include "domain/backfill.h"
 #include "domain/copy_reader.h"
 #include "domain/move.h"
 #include "domain/store_move.h"
@@ -25,6 +27,7 @@
 #include "routes/app.h"
 #include "scan/clamd.h"
 #include "scan/guarded_scanner.h"
+#include "storage/legacy_folder.h"
 
 namespace cloakroom {
 
@@ -79,6 +82,14 @@ struct MakingBoard {
 };
 Variants make_variants(const Config& config, const StoreSet& stores, Rows& rows, VariantRows& variants, Imager& imager,
                        const Clock& clock, const MakingBoard& board = {});
+// The scanner that a backfill asks, if there is one. Lives as long as the rules that point to it.
+struct BackfillScan {
+  explicit BackfillScan(const Config& config);
+  ScannerSet scanner;
+  std::optional<VirusScan> scan;
+};
+// What the settings say; the rest is the command's.
+BackfillRules backfill_rules(const Config& config, BackfillScan& scan);
 Result<Identity> make_identity(const Config& config);
 Level log_level(const Config& config);
 DatabaseOptions database_options(const Config& config, const char* program);
@@ -98,6 +109,9 @@ class Service {
   PgRows rows_;
   PgJobOverview job_overview_{database_};
   PgCopies copies_{database_};
+  PgBackfillBook backfill_book_{database_};
+  std::optional<LegacyFolder> legacy_folder_;
+  std::optional<LegacyFiles> legacy_files_;
   StoreSet stores_;
   std::optional<CopyReader> copy_reader_;
   Identity identity_;

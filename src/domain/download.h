@@ -5,12 +5,15 @@
 //          InternalS3    X-Accel-Redirect to nginx's S3 proxy; `target` is a presigned path and never leaves the host
 //          Redirect      302 for the browser: to the CDN, or to a presigned URL
 //          Stream        the worker sends the bytes from `store`
+//          StreamFile    the same from an open file
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
 
+#include "base/handle.h"
 #include "domain/ports.h"
 
 namespace cloakroom {
@@ -20,6 +23,7 @@ enum class Delivery { kProxy, kRedirect, kStream };
 struct EmptyBody {};
 struct InternalFile {
   std::string key;
+  bool is_legacy = false;  // below LEGACY_FALLBACK_ROOT instead of the store's folder
 };
 // How nginx gets an object from the store. A signature is judged when a request begins.
 enum class Fetch {
@@ -40,7 +44,11 @@ struct Stream {
   BlobStore* store = nullptr;
   ObjectKey key;
 };
-using DownloadPlan = std::variant<EmptyBody, InternalFile, InternalS3, Redirect, Stream>;
+// The same of a file that is open already.
+struct StreamFile {
+  std::shared_ptr<const UniqueFd> file;
+};
+using DownloadPlan = std::variant<EmptyBody, InternalFile, InternalS3, Redirect, Stream, StreamFile>;
 
 // The stores there are, by kind. A row of a kind that is not configured cannot be served.
 struct Stores {

@@ -14,6 +14,7 @@
 #include "domain/direct_upload.h"
 #include "domain/download.h"
 #include "domain/jobs.h"
+#include "domain/legacy_files.h"
 #include "domain/upload.h"
 #include "domain/variants.h"
 #include "http/body.h"
@@ -28,6 +29,13 @@ struct LinkRules {
   std::chrono::seconds expires{}, max_expires{};
 };
 
+// Old addresses; an empty path: there are none.
+struct LegacyRules {
+  std::string path;  // "/uploads/"
+  LegacyAccess access = LegacyAccess::kService;
+  bool by_worker = false;  // who sends the bytes: else nginx
+};
+
 struct AppOptions {
   std::string instance;       // part of nginx's internal locations
   std::string route_prefix;   // "/api"
@@ -39,6 +47,7 @@ struct AppOptions {
   std::string resource_policy = "same-site";  // Cross-Origin-Resource-Policy of every answer
   RateRules rates = {};
   QuotaRules quotas = {};
+  LegacyRules legacy = {};
 };
 
 // One per process; the references outlive it.
@@ -60,6 +69,8 @@ struct App {
   const std::atomic<std::uint64_t>* variants_made = nullptr;  // by this worker's children; null: nobody counts
   CopyRows* copies = nullptr;                                 // null, and so the next one: files have no copies
   CopyReader* copy_reader = nullptr;
+  LegacyAddresses* legacy = nullptr;    // needed where there are old addresses
+  LegacyFiles* legacy_files = nullptr;  // null: only what was taken over has any
 };
 
 struct Context {
@@ -110,6 +121,8 @@ class Dispatcher {
  private:
   struct Outcome;
   Result<Response> answer(const Request& request, const Turn& turn, Outcome& outcome);
+  Result<Response> answer_legacy(const Request& request, const Turn& turn, Outcome& outcome);
+  Result<Response> handle(const Route& route, Context& context, const Turn& turn);
   HeaderList policies(const Request& request) const;
 
   App& app_;
@@ -125,6 +138,7 @@ Result<Response> sign_direct_parts(App&, const Context&);
 Result<Response> complete_direct_upload(App&, const Context&);
 Result<Response> get_file(App&, const Context&);  // files.cc
 Result<Response> get_dialog_file(App&, const Context&);
+Result<Response> get_legacy(App&, const Context&);       // legacy.cc
 Result<Response> get_variant(App&, const Context&);      // variants.cc
 Result<Response> post_link_token(App&, const Context&);  // links.cc
 Result<Response> get_attachment(App&, const Context&);   // attachments.cc

@@ -37,6 +37,14 @@ constexpr std::array kRoutes{
     Route{"GET", kMayUpload, Access::kAnyone, may_upload},
 };
 
+constexpr Route kLegacyRoute{"GET HEAD", "{legacy}", Access::kReader, get_legacy};
+
+// For the log.
+std::string user_of(const Caller& caller) {
+  if (caller.is_service()) return "service:" + caller.user_id.value_or("");
+  return caller.user_id.value_or(caller.link ? "link:" : "");
+}
+
 std::vector<RoutePattern> patterns() {
   std::vector<RoutePattern> out;
   for (const Route& route : kRoutes) out.push_back({route.methods, route.pattern});
@@ -103,6 +111,9 @@ Result<Response> Dispatcher::answer(const Request& request, const Turn& turn, Ou
     allowed.headers = preflight_headers();
     return allowed;
   }
+  // a path of any depth, which is no pattern of the router's
+  const std::string& legacy = app_.options.legacy.path;
+  if (!legacy.empty() && request.path.starts_with(legacy)) return answer_legacy(request, turn, outcome);
   const RouteAnswer found = router_.match(request.method, request.path);
   if (std::holds_alternative<NoSuchPath>(found)) return cloaked();
   if (const auto* other = std::get_if<MethodNotAllowed>(&found)) {
@@ -119,17 +130,20 @@ Result<Response> Dispatcher::answer(const Request& request, const Turn& turn, Ou
     Result<Caller> caller = app_.identity.who(evidence_of(request), app_.clock.now());
     if (route.access == Access::kReader) take_link(app_, route, context, caller);
     TRY_ASSIGN(context.caller, std::move(caller));
-    outcome.user = context.caller.is_service() ? "service:" + context.caller.user_id.value_or("")
-                                               : context.caller.user_id.value_or("link:");
+    outcome.user = user_of(context.caller);
     if (route.access == Access::kService && !context.caller.is_service()) {
       return refuse(Errc::kDenied, "This is for the application's server alone; it needs the service token.");
     }
     if (is_write(request.method)) TRY(check_origin(app_, request));
   }
+  return handle(route, context, turn);
+}
+
+Result<Response> Dispatcher::handle(const Route& route, Context& context, const Turn& turn) {
   if (route.access != Access::kAnyone && !context.caller.is_service() && turn.is_first) {
     const bool is_known = context.caller.user_id && app_.identity.tells_users_apart();
     context.spenders = spenders_of(app_.options.rates, is_known ? context.caller.user_id : std::nullopt,
-                                   request.header("REMOTE_ADDR"));
+                                   context.request.header("REMOTE_ADDR"));
   }
   auto answered = route.handler(app_, context);
   // whoever guesses ids has so many guesses
@@ -137,6 +151,22 @@ Result<Response> Dispatcher::answer(const Request& request, const Turn& turn, Ou
     TRY(app_.rows.spend(context.spenders, Budget::kMisses));
   }
   return answered;
+}
+
+Result<Response> Dispatcher::answer_legacy(const Request& request, const Turn& turn, Outcome& outcome) {
+  outcome.route = kLegacyRoute.pattern;
+  if (request.method != "GET" && request.method != "HEAD") {
+    Response refused = problem(Error{Errc::kMethodNotAllowed, "method"}, request.id);
+    refused.add("Allow", "GET, HEAD");
+    return refused;
+  }
+  Context context{request, {}, {}};
+  Result<Caller> caller = app_.identity.who(evidence_of(request), app_.clock.now());
+  const bool is_open = app_.options.legacy.access == LegacyAccess::kPublic;
+  if (!caller && is_open && caller.error().code == Errc::kUnauthenticated) caller = Caller{};
+  TRY_ASSIGN(context.caller, std::move(caller));
+  outcome.user = user_of(context.caller);
+  return handle(kLegacyRoute, context, turn);
 }
 
 HeaderList Dispatcher::policies(const Request& request) const {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/encode.h"
+#include "domain/legacy_files.h"
 #include "domain/proxy_cache.h"
 #include "http/byteranges.h"
 #include "http/conditional.h"
@@ -110,7 +111,9 @@ struct Render {
     return std::move(r);
   }
 
-  Response several(const Stream& stream) {
+  using Reading = std::function<Status(const ByteRange&, ByteSink&)>;
+
+  Response several(const Reading& read) {
     // 128 random bits: no file holds them by chance, nor because somebody wanted it to
     const ByteRanges ranges(asked.ranges, attachment.size_bytes, headers.content_type, random_hex(16));
     r.status = 206;
@@ -119,16 +122,29 @@ struct Render {
         .add("Cache-Control", caching)
         .add("Accept-Ranges", "bytes");
     r.stream_bytes = ranges.length_bytes();
-    r.stream = [store = stream.store, key = stream.key, ranges](ByteSink& sink) {
-      return ranges.send(sink, [&](const ByteRange& range, ByteSink& to) { return store->get(key, range, to); });
+    r.stream = [read, ranges](ByteSink& sink) {
+      return ranges.send(sink, [&](const ByteRange& range, ByteSink& to) { return read(range, to); });
     };
+    return std::move(r);
+  }
+  Response streamed(const Reading& read) {
+    if (asked.head) return length_only();
+    if (asked.ranges.size() > 1) return several(read);
+    ByteRange range{0, attachment.size_bytes};
+    if (asked.ranges.size() == 1) {
+      range = asked.ranges.front();
+      r.status = 206;
+      r.add("Content-Range", content_range(range, attachment.size_bytes));
+    }
+    own().stream_bytes = range.length;
+    r.stream = [read, range](ByteSink& sink) { return read(range, sink); };
     return std::move(r);
   }
 
   Response operator()(const EmptyBody&) { return std::move(own()); }
   Response operator()(const InternalFile& file) {
     if (asked.head) return length_only();  // nginx would apply a Range, which means nothing to HEAD
-    r.add("X-Accel-Redirect", internal("file/") + percent_encode_path(file.key));
+    r.add("X-Accel-Redirect", internal(file.is_legacy ? "legacy/" : "file/") + percent_encode_path(file.key));
     return handed_over();
   }
   Response operator()(const InternalS3& object) {
@@ -145,17 +161,13 @@ struct Render {
   }
   Response operator()(const Redirect& redirect) { return redirect_to(redirect.url); }
   Response operator()(const Stream& stream) {
-    if (asked.head) return length_only();
-    if (asked.ranges.size() > 1) return several(stream);
-    ByteRange range{0, attachment.size_bytes};
-    if (asked.ranges.size() == 1) {
-      range = asked.ranges.front();
-      r.status = 206;
-      r.add("Content-Range", content_range(range, attachment.size_bytes));
-    }
-    own().stream_bytes = range.length;
-    r.stream = [store = stream.store, key = stream.key, range](ByteSink& sink) { return store->get(key, range, sink); };
-    return std::move(r);
+    return streamed([store = stream.store, key = stream.key](const ByteRange& range, ByteSink& sink) {
+      return store->get(key, range, sink);
+    });
+  }
+  Response operator()(const StreamFile& stream) {
+    return streamed(
+        [file = stream.file](const ByteRange& range, ByteSink& sink) { return send_file(file->get(), range, sink); });
   }
 };
 
@@ -185,6 +197,12 @@ Result<Attachment> readable(App& app, const Context& context, const Uuid& id) {
 
 Result<Response> file_answer(App& app, const Context& context, const Attachment& attachment) {
   if (attachment.external_url) return redirect_to(*attachment.external_url);  // we know nothing of its bytes
+  return file_answer(app, context, attachment,
+                     {.plan = [&](const DownloadWish& wish) { return app.downloads.plan(attachment, wish); },
+                      .cache_control = caching(app, context.caller)});
+}
+
+Result<Response> file_answer(App& app, const Context& context, const Attachment& attachment, const Sending& sending) {
   const Request& request = context.request;
   const bool download = query_value(request.query, "download") == "1";
   const FileHeaders headers = file_headers(attachment, download);
@@ -194,14 +212,13 @@ Result<Response> file_answer(App& app, const Context& context, const Attachment&
                               .if_modified_since = request.header("HTTP_IF_MODIFIED_SINCE"),
                               .if_unmodified_since = request.header("HTTP_IF_UNMODIFIED_SINCE"),
                               .if_range = request.header("HTTP_IF_RANGE")};
-  const std::string kept = caching(app, context.caller);
   Response r = file_response(attachment, headers);
   switch (evaluate(conditions, validators)) {
     case Precondition::kFailed:
       return Error{Errc::kPreconditionFailed, "precondition"};
     case Precondition::kNotModified:
       r.status = 304;
-      r.add("Cache-Control", kept);
+      r.add("Cache-Control", sending.cache_control);
       return r;
     case Precondition::kProceed:
       break;
@@ -226,8 +243,8 @@ Result<Response> file_answer(App& app, const Context& context, const Attachment&
                           .most_life = context.caller.link
                                            ? std::max(std::chrono::seconds(1), life_of(app, *context.caller.link))
                                            : std::chrono::seconds()};
-  TRY_ASSIGN(const DownloadPlan plan, app.downloads.plan(attachment, wish));
-  return std::visit(Render{app, attachment, headers, asked, kept, std::move(r)}, plan);
+  TRY_ASSIGN(const DownloadPlan plan, sending.plan(wish));
+  return std::visit(Render{app, attachment, headers, asked, sending.cache_control, std::move(r)}, plan);
 }
 
 Result<Response> get_file(App& app, const Context& context) {

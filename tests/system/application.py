@@ -5,7 +5,7 @@ from http.cookies import SimpleCookie
 
 
 class Application:
-    """`sessions`: sid -> user. `granted`: (user, attachment id) that it lets in. `refused`: ids for which it says 403."""
+    """`sessions`: sid -> user. `granted`: (user, attachment id), or (user, address), that it lets in. `refused`: ids for which it says 403."""
 
     def __init__(self):
         self.sessions, self.granted, self.refused, self.asked = {}, set(), set(), []
@@ -23,7 +23,7 @@ class Application:
                 self.send_response(403 if file in application.refused else 204 if user or service else 401)
                 if user:
                     self.send_header("X-Remote-User", user)
-                if (user, file) in application.granted:
+                if application.granted & {(user, file), (user, self.headers.get("X-Original-URI"))}:
                     self.send_header("X-Cloakroom-Access", "granted")
                 # what sessions of frameworks say; nginx must keep the answer all the same
                 self.send_header("Set-Cookie", "sid=renewed; HttpOnly")
