@@ -107,7 +107,7 @@ Status plan_bytes(const BackfillMapping& mapping, const Config& config, const St
   }
   if (!config.s3) return Error{Errc::kInvalid, "mapping: bytes.s3_prefix needs a bucket: set S3_BUCKET"};
   plan.adopt_prefix = std::get<BackfillMapping::Objects>(mapping.bytes).prefix;
-  plan.store = stores.s3_guarded.get();
+  plan.store = stores.s3->guarded.get();
   plan.bytes = std::make_unique<LegacyObjects>(*plan.store, plan.adopt_prefix);
   return Ok{};
 }

@@ -94,6 +94,16 @@ AppOptions app_options(const Config& c) {
 
 }  // namespace
 
+StoredHeaders stored_headers(const Attachment& attachment) {
+  FileHeaders headers = file_headers(attachment, false);
+  return {std::move(headers.content_type), std::move(headers.disposition)};
+}
+
+// As a body that comes without a file (http/body.cc).
+NamelessFile nameless_file(const Config& c) {
+  return [folder = c.body_temp_path] { return open_nameless(folder); };
+}
+
 Mover make_mover(const Config& config, const StoreSet& stores, Rows& rows, const Clock& clock) {
   LocalStore* const local = stores.local.get();
   return {rows,
