@@ -117,7 +117,7 @@ def is_settled(stack):
 
 def settle(stack):
     end_grace(stack)
-    wait_until(lambda: is_settled(stack), 60, "what the move left is removed")
+    wait_until(lambda: is_settled(stack), 300 if SOAK else 60, "what the move left is removed")
 
 
 def places(stack):
