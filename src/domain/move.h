@@ -1,8 +1,8 @@
 // move.h — moves the object of one row from the local disk to another store, under the eyes of readers.
 //
-// Order    deletion ticket for the copy, copy and proof (domain/object_copy), then one statement: the row names the copy
-//          if it still names the original, the ticket goes, and a job deletes the original after `linger`, so that a
-//          download that has just read the row finds it.
+// Order    deletion ticket for the copy, copy and proof (domain/object_copy), then one statement: the row names the
+//          copy if it still names the original, the ticket goes, and a job deletes the original after `linger`, so that
+//          a download that has just read the row finds it.
 // Again    killed anywhere, repeated, or done by two at once: one of them switches the row. Each try has a key of its
 //          own, so the ticket of a try that lost can only delete what that try stored.
 // Errors   the target's and the rows'; kConflict the row was switched or deleted meanwhile; kInternal the file is lost
