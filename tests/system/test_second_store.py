@@ -291,3 +291,25 @@ def test_a_second_store_that_is_away_does_not_disturb_the_first(two, files, new_
         assert stack.get(mine[0]["url"], headers=by_worker).body == mine[1] and stack.put(b"x" * 5000).status == 201
     assert stack.get("/readyz", None).status == 200
     assert "event=store_secondary.given_up" in stack.log() and "event=store.given_up" not in stack.log()
+
+
+def test_all_files_move_from_one_store_to_the_other_and_back_while_they_are_read(two):
+    """From Ceph to Swift, whose answers differ in much, and back. The last of all: it moves the others' files, too."""
+    stack = two.first
+    made = {m["id"]: (m, data) for m, data in ((two.first.upload(data), data) for data in (b"", b"x", os.urandom(70000)))}
+
+    def keys(store):
+        rows = stack.sql("SELECT id::text, key FROM attachments WHERE store = %s", store)
+        return {key for file_id, key in rows if file_id in made}
+    begun = keys("s3")
+    assert len(begun) == 3
+    for source, target in (("s3", "s3-secondary"), ("s3-secondary", "s3")):
+        done = stack.tool("move", "--from", source, "--to", target, "--json")
+        report = json.loads(done.stdout)
+        assert report["finished"] and not report.get("differences"), report
+        assert keys(target) == begun and not keys(source), "an object keeps its key"
+        for attachment, data in made.values():
+            assert all(s.get(attachment["url"]).body == data for s in two.stacks.values())
+        stack.sql("UPDATE moved_sources SET remove_after = now(); SELECT pg_notify('cloakroom_jobs', '')")
+        wait_until(lambda: not stack.sql("SELECT 1 FROM moved_sources UNION ALL SELECT 1 FROM jobs"), 30, "the old ones go")
+        assert not any(two.has(source, key) for key in begun) and all(two.has(target, key) for key in begun)
