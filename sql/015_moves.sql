@@ -12,6 +12,9 @@ CREATE TABLE moved_sources (
 );
 CREATE INDEX moved_sources_due ON moved_sources (remove_after);
 CREATE INDEX moved_sources_of ON moved_sources (row_key);
+-- A plan asks for deletions of some keys, however many jobs there are.
+CREATE INDEX jobs_deletions ON jobs ((payload->>'key')) WHERE kind = 'delete_object';
+CREATE INDEX dead_jobs_deletions ON dead_jobs ((payload->>'key')) WHERE kind = 'delete_object';
 
 -- Whoever deletes a file deletes what its move left, too: now, not after the time for readers.
 CREATE FUNCTION cloakroom_hasten_moved_sources() RETURNS trigger

@@ -122,10 +122,9 @@ void lay_out_heap() {
 constexpr milliseconds kPatience{1000};  // of a process that may make more, for the next question
 
 // Each picture has the time of one, also where the parent counts that of many.
-void begin_clock(const ImagesConfig& images) {
-  if (images.reuse == 1) return;
+void set_clock(std::chrono::seconds most) {
   itimerval once{};
-  once.it_value.tv_sec = images.timeout.count();
+  once.it_value.tv_sec = most.count();
   ::setitimer(ITIMER_REAL, &once, nullptr);
 }
 
@@ -148,8 +147,9 @@ int serve(const Equipment& all, UniqueFd listener, UniqueFd connection) {
                              .nowhere = all.nowhere.get()};
   for (unsigned more = all.config.images.reuse - 1;; --more) {
     if (more == 0) listener.reset();  // nobody else's question can be taken from here on
-    begin_clock(all.config.images);
+    if (all.config.images.reuse > 1) set_clock(all.config.images.timeout);
     const auto served = serve_question(connection.get(), options);
+    if (all.config.images.reuse > 1) set_clock(std::chrono::seconds(0));
     if (!served) log(Level::kWarning, "image.refused", {{"detail", served.error().detail}});
     if (more == 0 || !served || !*served) return 0;
     connection = next_jpeg(listener.get());

@@ -167,7 +167,7 @@ int run_move(const MoveRequest& request) {
   if (const Status done = work(*config, request, *lock, stop, *all, outcome); !done) return complain(done.error());
   const auto left = rows.count(request.from);
   if (!left) return complain(left.error());
-  report(request, outcome, *left, config->storage == to_string(request.from));
+  report(request, outcome, *left, kind_of_new_files(*config) == request.from);
   if (!outcome.differences.empty()) return kExitProblems;
   return outcome.is_finished ? kExitDone : kExitTryLater;
 }

@@ -23,8 +23,12 @@ constexpr Statement kCommit{
 // One job, however many readers come: who waited for the row finds it asked for.
 constexpr Statement kAskRepair{
     "ask_repair",
+    // again after a while: the job of the last time may be a dead letter, and the file was put back by hand meanwhile
     "WITH asked AS (UPDATE copies SET repair_asked_at = now() WHERE attachment_id = $1::uuid AND key IS NOT NULL"
-    " AND repair_asked_at IS NULL RETURNING attachment_id),"
+    " AND (repair_asked_at IS NULL OR repair_asked_at < now() - interval '10 minutes')"
+    " AND NOT EXISTS (SELECT FROM jobs j WHERE j.kind = 'repair_object' AND j.payload->>'id' = "
+    "copies.attachment_id::text)"
+    " RETURNING attachment_id),"
     " made AS (INSERT INTO jobs (kind, payload, priority)"
     " SELECT 'repair_object', jsonb_build_object('id', attachment_id), -1 FROM asked"
     " RETURNING pg_notify('cloakroom_jobs', ''))"
@@ -34,7 +38,10 @@ constexpr Statement kLockFile{"lock_file",
                               "SELECT 1 FROM attachments WHERE id = $1::uuid AND store = 'local' AND key = $2::text"
                               " FOR KEY SHARE"};
 constexpr Statement kNoteBoth{
-    "note_both_right", "UPDATE copies SET verified_at = now(), repair_asked_at = NULL WHERE attachment_id = $1::uuid"};
+    // what a decoder said of damaged bytes is no verdict on the right ones
+    "note_both_right",
+    "WITH seen_anew AS (UPDATE attachments SET picture = NULL WHERE id = $1::uuid AND picture = 'none')"
+    " UPDATE copies SET verified_at = now(), repair_asked_at = NULL WHERE attachment_id = $1::uuid"};
 constexpr Statement kNoteRight{
     "note_right",
     "UPDATE copies SET repair_asked_at = NULL WHERE attachment_id = $1::uuid AND repair_asked_at IS NOT NULL"};

@@ -66,7 +66,9 @@ constexpr const char* kCount =
 
 constexpr const char* kIsUsed =
     "SELECT EXISTS (SELECT FROM attachments WHERE store = $1::text)"
-    " OR EXISTS (SELECT FROM variants WHERE store = $1::text)";
+    " OR EXISTS (SELECT FROM variants WHERE store = $1::text)"
+    " OR EXISTS (SELECT FROM copies WHERE store = $1::text)"
+    " OR EXISTS (SELECT FROM moved_sources WHERE store = $1::text)";
 
 constexpr const char* kWaiting =
     "SELECT store, count(*), coalesce(sum(size_bytes), 0)::int8, min(remove_after), max(remove_after)"

@@ -72,7 +72,7 @@ Result<Rescan::Scanned> Rescan::scan_or_skip(const Attachment& row) {
   if (!outcome && outcome.error().code == Errc::kNotFound) {
     // moved to another store since it was listed, or gone
     TRY_ASSIGN(const auto found, p_.rows.find(row.id, std::nullopt));
-    if (!found || found->attachment.key == row.key) return Scanned::kSkipped;
+    if (!found || (found->attachment.key == row.key && found->attachment.store == row.store)) return Scanned::kSkipped;
     outcome = scan(found->attachment);
   }
   if (outcome || outcome.error().code == Errc::kDatabase) return outcome;

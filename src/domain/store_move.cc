@@ -103,8 +103,11 @@ Status StoreMove::move_page(std::span<const MovableObject> page) {
 
 Status StoreMove::move_one(const MovableObject& object, const PlannedMove& plan) {
   Result<Moved> done = copy_and_switch(object, plan);
-  if (!done && !done.error().retryable && done.error().code != Errc::kDatabase &&
-      done.error().code != Errc::kUnavailable) {
+  // A store that broke off in the middle of a body is no difference, whether or not another try was worth it there.
+  const bool is_passing =
+      !done && (done.error().retryable || done.error().code == Errc::kStore || done.error().code == Errc::kStoreAway ||
+                done.error().code == Errc::kDatabase || done.error().code == Errc::kUnavailable);
+  if (!done && !is_passing) {
     done = explain(object, plan, done.error());
   }
   if (!done) return std::move(done).error();

@@ -175,7 +175,8 @@ Result<std::string> operate(const ImageQuestion& q, const Received& from, const 
   TRY(options.settle());
   TRY_ASSIGN(const FileBytes file, FileBytes::of(from.files[0].get(), q.offset, q.size));
   TRY_ASSIGN(const ImageKind kind, kind_of(q.mime_type));
-  if (q.operation == ImageQuestion::Operation::kProbe) limit_cpu_from_now(std::chrono::seconds(limits::kProbeSeconds));
+  const bool is_probe = q.operation == ImageQuestion::Operation::kProbe;
+  limit_cpu_from_now(std::chrono::seconds(is_probe ? limits::kProbeSeconds : 0));  // 0: that of an earlier one ends
   if (kind.is_drawn) limit_cpu_from_now(std::chrono::seconds(limits::kDrawingSeconds));
   TRY_ASSIGN(const Picture picture, open_picture(file.bytes(), q.mime_type, options.max_pixels));
   return operate_on(picture, q, from, nullptr);

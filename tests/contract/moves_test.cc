@@ -258,7 +258,8 @@ void what_is_left_becomes_a_job_when_its_time_is_over() {
   const MovableObject back = w.move(w.move(w.file()), StoreKind::kLocal);
   CHECK_OK(w.queue.collect_tickets());
   CHECK_EQ(w.count("jobs"), "0");
-  CHECK_EQ(w.count("cache_purges WHERE key IN (SELECT key FROM moved_sources)"), "0");
+  // the switch of a row has purged nginx's copies of what is not on a disk; who read the row before may bring one back
+  CHECK_EQ(w.count("cache_purges WHERE key IN (SELECT key FROM moved_sources)"), "1");
   w.make_all_due();
   CHECK_EQ(CHECK_OK(w.queue.collect_tickets()), 0u);  // of promises
   CHECK_EQ(w.jobs_for("local", there.file.key) + w.jobs_for("s3", back.file.key), "11");
@@ -297,7 +298,7 @@ void a_file_that_is_deleted_takes_along_what_moves_left() {
   CHECK_OK(w.queue.collect_tickets());
   CHECK_EQ(w.count("jobs WHERE kind = 'delete_object'"), "5");  // three of the file, both of its preview
   CHECK_EQ(w.count("moved_sources WHERE key = '" + other.file.key + "'"), "1");
-  CHECK_OK(w.database.run_script("TRUNCATE attachments, variants"));
+  CHECK_OK(w.database.run_script("TRUNCATE attachments, variants, copies"));
   CHECK_EQ(w.count("moved_sources WHERE remove_after <= now()"), "1");
 }
 

@@ -63,7 +63,7 @@ struct World {
     std::memcpy(CMSG_DATA(header), files.data(), sizeof files);
     CHECK(::sendmsg(client.get(), &message, MSG_NOSIGNAL) > 0);
   }
-  Status serve(const Status& settled = Ok{}) const {
+  Result<bool> serve(const Status& settled = Ok{}) const {
     return serve_question(server.get(),
                           {.max_pixels = 1000, .settle = [&] { return settled; }, .nowhere = nowhere.get()});
   }
