@@ -248,7 +248,7 @@ def test_usage_is_a_table_and_json(world):
         ["user", "files", "bytes", "previews", "bytes"], ["alice", "2", "3.0", "KiB", "0", "0", "B"],
         ["bob", "1", "1", "B", "0", "0", "B"], ["total", "3", "3.0", "KiB", "0", "0", "B"]]
     told = json.loads(stack.tool("usage", "--by", "user", "--top", "1", "--json").stdout)
-    none = {"previews": 0, "preview_bytes": 0}
+    none = {"previews": 0, "preview_bytes": 0, "copies": 0, "copy_bytes": 0}
     assert told == {"by": "user", "groups": [{"name": "alice", "files": 2, "bytes": 3072, **none}],
                     "rest": {"files": 1, "bytes": 1, **none}, "total": {"files": 3, "bytes": 3073, **none}}
     stack.sql("UPDATE attachments SET uploader_id = E'\\x1b[2J' WHERE uploader_id = 'bob'")
@@ -264,7 +264,7 @@ def test_files_that_live_elsewhere_are_counted_and_take_no_room(world):
     for user in ("alice", "carol"):
         answer = stack.register("https://media.example.com/a.png", uploader_id=user)
         assert answer.status == 201, str(answer)
-    none = {"previews": 0, "preview_bytes": 0}
+    none = {"previews": 0, "preview_bytes": 0, "copies": 0, "copy_bytes": 0}
     groups = {by: [(g["name"], g["files"], g["bytes"]) for g in
                    json.loads(stack.tool("usage", "--by", by, "--json").stdout)["groups"]]
               for by in ("store", "type", "user", "dialog", "month")}
