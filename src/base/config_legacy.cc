@@ -2,6 +2,7 @@
 #include "base/config_legacy.h"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace cloakroom {
 namespace {
@@ -13,6 +14,26 @@ bool is_plain_path(std::string_view path) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                   std::string_view("/._-~").find(c) != std::string_view::npos;
          });
+}
+
+bool is_within(const std::string& inner, const std::string& outer) {
+  return inner == outer || inner.starts_with(outer + "/");
+}
+
+// Whoever is let in at the old addresses would be let in at all that we keep.
+void check_root(Reader& in, const Config& config) {
+  const auto normal = [](const std::string& path) {
+    std::string text = std::filesystem::path(path).lexically_normal().string();
+    while (text.size() > 1 && text.ends_with('/')) text.pop_back();
+    return text;
+  };
+  const std::string root = normal(config.legacy.root), bodies = normal(config.body_temp_path);
+  if (is_within(normal(config.storage_path), root)) {
+    in.problem("LEGACY_FALLBACK_ROOT",
+               "must not be UPLOAD_STORAGE_PATH, nor a folder above it: name the folder of the old files alone");
+  } else if (is_within(bodies, root) || is_within(root, bodies)) {
+    in.problem("LEGACY_FALLBACK_ROOT", "must not lie around BODY_TEMP_PATH, nor within it");
+  }
 }
 
 }  // namespace
@@ -27,6 +48,7 @@ void read_legacy(Reader& in, Config& config) {
     in.problem("LEGACY_FALLBACK_ROOT",
                "must be a whole path of letters, digits and - _ . ~, and no folder with a dot first");
   }
+  if (!c.root.empty()) check_root(in, config);
   if (c.path.empty()) {
     if (!c.root.empty()) in.problem("LEGACY_FALLBACK_ROOT", "is of no use without LEGACY_FALLBACK_PATH");
     return;

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <iostream>
 
 #include "base/encode.h"
@@ -75,33 +74,34 @@ Status plan_rows(const BackfillMapping& mapping, const Config& config, Plan& pla
   return Ok{};
 }
 
-// As the kernel knows it, without links.
-Result<std::string> real_path(const std::string& path) {
-  const std::unique_ptr<char, CDelete<std::free>> real(::realpath(path.c_str(), nullptr));
-  if (!real) return errno_error("find", path, errno);
-  return std::string(real.get());
-}
-
-// What a path below `root` begins with as a key in the local store: "" or "legacy/".
-Result<std::string> prefix_in_store(const std::string& root, const std::string& storage_path) {
-  TRY_ASSIGN(const std::string real_root, real_path(root));
-  TRY_ASSIGN(const std::string real_store, real_path(storage_path));
-  if (real_root == real_store) return std::string();
-  if (!real_root.starts_with(real_store + "/")) {
-    return Error{Errc::kInvalid,
-                 "mapping: with \"mode\": \"adopt\" bytes.root must lie within UPLOAD_STORAGE_PATH; "
-                 "else the files must be copied"};
-  }
-  return real_root.substr(real_store.size() + 1) + "/";
+// The book remembers paths as they are below bytes.root, and old addresses are looked up in it as they are below
+// LEGACY_FALLBACK_ROOT: were these two folders, what was taken over would be handed out as if it were not.
+Status check_addresses(const std::string& root, const Config& config) {
+  if (config.legacy.root.empty()) return Ok{};
+  TRY_ASSIGN(const std::string taken, real_path(root));
+  TRY_ASSIGN(const std::string answered, real_path(config.legacy.root));
+  if (taken == answered) return Ok{};
+  return Error{Errc::kInvalid,
+               fmt::format("mapping: bytes.root is '{}', LEGACY_FALLBACK_ROOT '{}': old addresses would go on with the "
+                           "old files. Name the same folder in both (and let strip take the rest off the paths), or "
+                           "set LEGACY_FALLBACK_ROOT empty",
+                           taken, answered)};
 }
 
 Status plan_bytes(const BackfillMapping& mapping, const Config& config, const StoreSet& stores, Plan& plan) {
   if (const auto* folder = std::get_if<BackfillMapping::Folder>(&mapping.bytes)) {
+    TRY(check_addresses(folder->root, config));
     TRY_ASSIGN(LegacyFolder made, LegacyFolder::make(folder->root));
     plan.bytes = std::make_unique<LegacyFolder>(std::move(made));
     plan.store = mapping.adopts ? static_cast<BlobStore*>(stores.local.get()) : &stores.for_new_files(config);
     if (mapping.adopts) {
-      TRY_ASSIGN(plan.adopt_prefix, prefix_in_store(folder->root, config.storage_path));
+      TRY_ASSIGN(auto prefix, prefix_in_store(folder->root, config.storage_path));
+      if (!prefix) {
+        return Error{Errc::kInvalid,
+                     "mapping: with \"mode\": \"adopt\" bytes.root must lie within UPLOAD_STORAGE_PATH; "
+                     "else the files must be copied"};
+      }
+      plan.adopt_prefix = *std::move(prefix);
     }
     return Ok{};
   }
@@ -225,6 +225,7 @@ int run_backfill(const Wishes& wishes) {
   teller->finish();
   report(wishes, mapping.name, backfill.totals(), finished && *finished);
   if (!finished) return complain(finished.error());
+  if (!*finished) return kExitTryLater;
   return backfill.totals().failed > 0 ? kExitProblems : kExitDone;
 }
 

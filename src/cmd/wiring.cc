@@ -253,6 +253,24 @@ DatabaseOptions database_options(const Config& config, const char* program) {
           .application_name = std::string(program) + "@" + config.instance};
 }
 
+namespace {
+
+// The settings may be right and a link wrong: nothing is handed out then.
+Result<std::optional<PlaceInStore>> legacy_place(const Config& config) {
+  TRY_ASSIGN(const std::string root, real_path(config.legacy.root));
+  for (const std::string& ours : {config.storage_path, config.body_temp_path}) {
+    const auto real = real_path(ours);  // not there yet: nothing is in it
+    if (real && lies_within(*real, root)) {
+      return Error{Errc::kInvalid, "LEGACY_FALLBACK_ROOT leads to '" + ours + "' or to a folder above it"};
+    }
+  }
+  const auto prefix = prefix_in_store(config.legacy.root, config.storage_path);
+  if (!prefix || !*prefix) return std::optional<PlaceInStore>();
+  return std::optional(PlaceInStore{**prefix, config.key_prefix});
+}
+
+}  // namespace
+
 Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, StoreSet stores, Identity identity,
                  Scoreboard* board)
     : database_(database_options(config, "cloakroom-fcgi")),
@@ -293,10 +311,14 @@ Service::Service(const Config& config, const Clock& clock, Sniffer& sniffer, Sto
   }
   app_.legacy = &backfill_book_;
   if (!config.legacy.root.empty()) {
-    if (auto folder = LegacyFolder::make(config.legacy.root)) {
-      app_.legacy_files = &legacy_files_.emplace(legacy_folder_.emplace(*std::move(folder)), sniffer);
+    auto folder = LegacyFolder::make(config.legacy.root);
+    auto place = legacy_place(config);
+    if (folder && place) {
+      app_.legacy_files =
+          &legacy_files_.emplace(legacy_folder_.emplace(*std::move(folder)), sniffer, *std::move(place));
     } else {
-      log(Level::kWarning, "legacy.no_folder", {{"detail", folder.error().detail}});
+      const Error& why = folder ? place.error() : folder.error();
+      log(Level::kWarning, "legacy.no_folder", {{"detail", why.detail}});
     }
   }
   app_.scanner = scanner_.guarded.get();

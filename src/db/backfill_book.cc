@@ -20,13 +20,16 @@ constexpr Statement kKeepRun{
 constexpr Statement kTaken{"backfill_taken",
                            "SELECT b.message_id, b.path FROM unnest($2::text[], $3::text[]) AS asked (message_id, path)"
                            " JOIN backfilled b USING (message_id, path) WHERE b.source = $1::text"};
-// A key may have both for the moment of a switch: then the row counts. Jobs have no index by key, so all keys of a page
+// A key may have both for the moment of a switch: then the row counts. A copy belongs to its file's row, and so does
+// what a move has left: readers may still be at it. Jobs have no index by key, so all keys of a page
 // are asked about at once.
 constexpr Statement kOwners{
     "backfill_owners",
     "SELECT key, min(owner) FROM (SELECT key, 1::int4 AS owner FROM attachments"
     " WHERE store = $1::text AND key = ANY ($2::text[])"
     " UNION ALL SELECT key, 1 FROM variants WHERE store = $1::text AND key = ANY ($2::text[])"
+    " UNION ALL SELECT key, 1 FROM copies WHERE store = $1::text AND key = ANY ($2::text[])"
+    " UNION ALL SELECT key, 1 FROM moved_sources WHERE store = $1::text AND key = ANY ($2::text[])"
     " UNION ALL SELECT key, 2 FROM deletion_tickets WHERE store = $1::text AND key = ANY ($2::text[])"
     " UNION ALL SELECT key, 2 FROM tombstone_objects WHERE store = $1::text AND key = ANY ($2::text[])"
     " UNION ALL SELECT payload->>'key', 2 FROM jobs WHERE kind = 'delete_object'"

@@ -21,6 +21,16 @@ std::string quoted(const std::string& identifier) {
   return out + '"';
 }
 
+// As a cast without a length: "character" would be one of 1, and cut the key off.
+std::string cast_of(std::string_view type) {
+  if (type == "character") return "bpchar";
+  return type == "bit" ? "bit varying" : std::string(type);
+}
+
+Error wrong_key(std::string what) {
+  return {Errc::kInvalid, "the query gives " + std::move(what)};
+}
+
 }  // namespace
 
 Status LegacyQuery::prepare_session() {
@@ -37,7 +47,13 @@ Status LegacyQuery::learn_key_type() {
   const std::string sql =
       fmt::format("SELECT pg_typeof(q.{})::text FROM ({}) q LIMIT 1", quoted(query_.key), query_.sql);
   TRY_ASSIGN(const auto set, database_.run_once(sql, Params{}));
-  if (set.rows() > 0) key_type_ = set.text(0, 0);
+  if (set.rows() == 0) return Ok{};
+  // no page would ever have them: they are behind every position
+  const std::string nulls =
+      fmt::format("SELECT EXISTS (SELECT FROM ({}) q WHERE q.{} IS NULL)", query_.sql, quoted(query_.key));
+  TRY_ASSIGN(const auto found, database_.run_once(nulls, Params{}));
+  if (found.boolean(0, 0)) return wrong_key("a row whose key is null: leave such rows out with WHERE");
+  key_type_ = cast_of(set.text(0, 0));
   return Ok{};
 }
 
@@ -52,18 +68,21 @@ Result<std::vector<LegacyRow>> LegacyQuery::after(const std::string& position, s
   TRY(learn_key_type());
   std::vector<LegacyRow> rows;
   if (key_type_.empty()) return rows;
-  // row_to_json, not to_jsonb: a json column is passed as it is, whatever it holds, and fails its own row alone
+  // row_to_json, not to_jsonb: a json column is passed as it is, whatever it holds, and fails its own row alone. One
+  // row more than asked for: of two with one key the page's end would lose the second.
   const std::string sql = fmt::format(
-      "SELECT k, CASE WHEN octet_length(j) <= {} THEN j END FROM"
-      " (SELECT q.{}::text AS k, row_to_json(q)::text AS j{} ORDER BY q.{} LIMIT {}) page",
-      limits::kLegacyRowBytes, quoted(query_.key), rows_behind(!position.empty()), quoted(query_.key), most);
+      "SELECT k::text, CASE WHEN octet_length(j) <= {} THEN j END, k = lag(k) OVER (ORDER BY k) FROM"
+      " (SELECT q.{} AS k, row_to_json(q)::text AS j{} ORDER BY q.{} LIMIT {}) page ORDER BY k",
+      limits::kLegacyRowBytes, quoted(query_.key), rows_behind(!position.empty()), quoted(query_.key), most + 1);
   Params params;
   if (!position.empty()) params.text(position);
   TRY_ASSIGN(const auto set, database_.run_once(sql, params));
   for (int i = 0; i < set.rows(); ++i) {
-    if (set.is_null(i, 0)) {
-      return Error{Errc::kInvalid, "the query gives a row whose key is null: leave such rows out with WHERE"};
+    if (set.is_null(i, 0)) return wrong_key("a row whose key is null: leave such rows out with WHERE");
+    if (!set.is_null(i, 2) && set.boolean(i, 2)) {
+      return wrong_key("two rows with the key '" + std::string(set.text(i, 0)) + "': it is not unique");
     }
+    if (rows.size() == most) break;
     LegacyRow row;
     row.position = set.text(i, 0);
     if (set.is_null(i, 1)) {

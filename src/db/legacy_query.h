@@ -3,8 +3,8 @@
 // Shape    the query's rows as JSON objects, a statement a page, each from where the last one ended (the key is unique
 //          and has an order). So no transaction stays open, and nothing is held but a page.
 // Rows     of more than limits::kLegacyRowBytes could not be read.
-// Errors   kDatabase away; kInternal the query is refused (`detail` says why); kInvalid a key that is null
-// Lifetime the database is borrowed; its session is made read-only.
+// Errors   kDatabase away; kInternal the query is refused (`detail` says why); kInvalid a key that is null or not
+// unique Lifetime the database is borrowed; its session is made read-only.
 #pragma once
 
 #include <string>

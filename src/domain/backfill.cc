@@ -83,6 +83,23 @@ FileRange range_of(const LegacyBytes& bytes) {
   return {bytes.file.get(), 0, bytes.size_bytes, {}};
 }
 
+// Whether an object may stay where it is, and become an attachment's; false: a copy of it may.
+Result<bool> may_stay(const ObjectKey& key, const std::string& key_prefix,
+                      const std::map<std::string, ObjectOwner>& owners) {
+  if (key.str().front() == '.') return Error{Errc::kInvalid, "what begins with a dot in the store is not for files"};
+  if (const auto owner = owners.find(key.str()); owner != owners.end()) {
+    if (owner->second == ObjectOwner::kRow) return false;
+    return Error{Errc::kConflict, "the object is about to be deleted: it belonged to an attachment that is gone"};
+  }
+  // an audit deletes what has such a name and no row: it may be at it now
+  if (is_own_key(key_prefix, key.str()) || quarantined_ticket(key_prefix, key.str())) {
+    return Error{Errc::kInvalid,
+                 "it has a name as ours have, and no row: what an upload has left, as far as anybody can tell. Rename "
+                 "its folder, or take it over with \"mode\": \"copy\""};
+  }
+  return true;
+}
+
 Result<Sha256Digest> hash_object(BlobStore& store, const ObjectKey& key, std::uint64_t size_bytes) {
   Hasher hasher;
   if (size_bytes > 0) TRY(store.get(key, {0, size_bytes}, hasher));
@@ -108,6 +125,9 @@ Result<bool> Backfill::run() {
     TRY(tell_.between());
     TRY_ASSIGN(auto rows, p_.rows.after(run_.position, rules_.page));
     if (rows.empty()) break;
+    if (rows.back().position == run_.position) {
+      return Error{Errc::kInvalid, "the rows behind '" + run_.position + "' end there, too: the key has no order"};
+    }
     const auto done = page_of(std::move(rows));
     const Status kept = keep();  // also of a page that was broken off
     if (!done) return done.error();
@@ -133,7 +153,7 @@ Result<bool> Backfill::page_of(std::vector<LegacyRow> rows) {
     records.push_back(std::move(record));
   }
   TRY_ASSIGN(std::set<MessagePath> known, p_.book.taken(mapping_.name, asked));
-  if (mapping_.adopts && !rules_.is_rehearsal) {
+  if (mapping_.adopts) {
     std::vector<std::string> keys;
     for (const MessagePath& one : asked) keys.push_back(rules_.adopt_prefix + one.second);
     TRY_ASSIGN(owners_, p_.book.owners(p_.store.kind(), keys));
@@ -187,7 +207,12 @@ Status Backfill::take(const LegacyFile& file) {
     return Error{Errc::kPreconditionFailed,
                  fmt::format("has {} bytes, its row says {}", bytes.size_bytes, *file.size_bytes)};
   }
-  if (!rules_.is_rehearsal) {
+  if (rules_.is_rehearsal) {
+    if (mapping_.adopts) {
+      TRY_ASSIGN(const ObjectKey key, ObjectKey::parse(rules_.adopt_prefix + file.path.str()));
+      TRY(may_stay(key, rules_.keys.prefix, owners_));
+    }
+  } else {
     TRY_ASSIGN(Attachment a, describe(file, bytes));
     TRY(scan(a, bytes));
     TRY(mapping_.adopts ? adopt(file, bytes, a) : copy(file, bytes, a));
@@ -242,11 +267,8 @@ Status Backfill::scan(const Attachment& a, const LegacyBytes& bytes) {
 
 Status Backfill::adopt(const LegacyFile& file, const LegacyBytes& bytes, Attachment& a) {
   TRY_ASSIGN(const ObjectKey key, ObjectKey::parse(rules_.adopt_prefix + file.path.str()));
-  if (key.str().front() == '.') return Error{Errc::kInvalid, "what begins with a dot in the store is not for files"};
-  if (const auto owner = owners_.find(key.str()); owner != owners_.end()) {
-    if (owner->second == ObjectOwner::kRow) return copy(file, bytes, a);
-    return Error{Errc::kConflict, "the object is about to be deleted: it belonged to an attachment that is gone"};
-  }
+  TRY_ASSIGN(const bool stays, may_stay(key, rules_.keys.prefix, owners_));
+  if (!stays) return copy(file, bytes, a);
   a.store = p_.store.kind();
   a.key = key.str();
   if (bytes.object) {

@@ -22,7 +22,15 @@ Status check_read_legacy(LegacyAccess access, const Caller& caller, bool is_gran
   return cloaked();
 }
 
+bool LegacyFiles::is_ours(const ObjectKey& path) const {
+  if (!place_) return false;
+  const std::string key = place_->prefix + path.str();
+  return key.starts_with('.') || is_own_key(place_->key_prefix, key) ||
+         quarantined_ticket(place_->key_prefix, key).has_value();
+}
+
 Result<LegacyOpened> LegacyFiles::open(const ObjectKey& path) {
+  if (is_ours(path)) return cloaked();
   auto bytes = store_.open(path);
   if (!bytes) {
     const Errc code = bytes.error().code;

@@ -3,13 +3,16 @@
 //
 // Rule     a path in the book of the backfill means its attachments, and them alone: when they are deleted it means
 //          nothing, whatever still lies in the old folder. Any other path means a file in that folder, for the service
-//          and for those whom LEGACY_FALLBACK_ACCESS names.
+//          and for those whom LEGACY_FALLBACK_ACCESS names. That folder may lie within our own store's: what is stored
+//          there under a name of ours is none of the old application's.
 // Errors   kNotFound (cloaked) for all that is not there or not for this caller
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "domain/access.h"
@@ -37,15 +40,26 @@ struct LegacyOpened {
   std::shared_ptr<const UniqueFd> file;
 };
 
+// The old folder as the local store sees it.
+struct PlaceInStore {
+  std::string prefix;      // of a path, to make its key: "" or "legacy/"
+  std::string key_prefix;  // of our own keys
+};
+
 class LegacyFiles {
  public:
-  LegacyFiles(LegacyStore& store, Sniffer& sniffer) : store_(store), sniffer_(sniffer) {}  // borrowed
+  // Store and sniffer are borrowed. `place`: nothing when the folder lies elsewhere.
+  LegacyFiles(LegacyStore& store, Sniffer& sniffer, std::optional<PlaceInStore> place = {})
+      : store_(store), sniffer_(sniffer), place_(std::move(place)) {}
 
   Result<LegacyOpened> open(const ObjectKey& path);
 
  private:
+  bool is_ours(const ObjectKey& path) const;
+
   LegacyStore& store_;
   Sniffer& sniffer_;
+  std::optional<PlaceInStore> place_;
 };
 
 // Sends exactly this range of an open file.

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <memory>
 
 #include "base/file.h"
 
@@ -48,6 +50,23 @@ Result<LegacyBytes> LegacyObjects::open(const ObjectKey& path) {
   TRY_ASSIGN(ObjectKey key, ObjectKey::parse(prefix_ + path.str()));
   TRY_ASSIGN(const ObjectInfo info, store_.head(key));
   return LegacyBytes{.file = UniqueFd(), .object = std::move(key), .size_bytes = info.size_bytes};
+}
+
+Result<std::string> real_path(const std::string& path) {
+  const std::unique_ptr<char, CDelete<std::free>> real(::realpath(path.c_str(), nullptr));
+  if (!real) return errno_error("find", path, errno);
+  return std::string(real.get());
+}
+
+bool lies_within(const std::string& path, const std::string& folder) {
+  return path == folder || path.starts_with(folder + "/");
+}
+
+Result<std::optional<std::string>> prefix_in_store(const std::string& root, const std::string& store_root) {
+  TRY_ASSIGN(const std::string inner, real_path(root));
+  TRY_ASSIGN(const std::string outer, real_path(store_root));
+  if (!lies_within(inner, outer)) return std::optional<std::string>();
+  return std::optional(inner == outer ? std::string() : inner.substr(outer.size() + 1) + "/");
 }
 
 }  // namespace cloakroom

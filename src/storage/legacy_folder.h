@@ -5,6 +5,7 @@
 // Errors   kNotFound; kDenied without the right to read it; kInvalid it is no file, or a link is in the way
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "domain/backfill_ports.h"
@@ -35,5 +36,13 @@ class LegacyObjects final : public LegacyStore {
   BlobStore& store_;
   std::string prefix_;
 };
+
+// As the kernel knows it, without links.
+Result<std::string> real_path(const std::string& path);
+// Whether it is that folder or lies in it. REQUIRES: real paths.
+bool lies_within(const std::string& path, const std::string& folder);
+// What a path below `root` begins with as a key of the store in `store_root`: "" or "legacy/". Nothing: it lies
+// elsewhere.
+Result<std::optional<std::string>> prefix_in_store(const std::string& root, const std::string& store_root);
 
 }  // namespace cloakroom

@@ -86,9 +86,15 @@ void whoever_has_an_object_is_known() {
   CHECK_OK(w.database.run_script(
       "INSERT INTO jobs (kind, payload) VALUES ('delete_object', '{\"store\": \"local\", \"key\": "
       "\"job\"}'), ('delete_object', '{\"store\": \"s3\", \"key\": \"elsewhere\"}')"));
-  const std::vector<std::string> keys{a.key, "ticket", "job", "elsewhere", "nobody"};
+  CHECK_OK(
+      w.database.run_script("INSERT INTO moved_sources (store, key, row_key, size_bytes, remove_after)"
+                            " VALUES ('local', 'moved', 'elsewhere', 1, now() + interval '1 hour');"
+                            "INSERT INTO copies (attachment_id, store, key, size_bytes, copied_at)"
+                            " SELECT id, 'local', 'copy', 1, now() FROM attachments"));
+  const std::vector<std::string> keys{a.key, "ticket", "job", "moved", "copy", "elsewhere", "nobody"};
   const auto owners = CHECK_OK(w.book.owners(StoreKind::kLocal, keys));
-  CHECK_EQ(owners.size(), 3u);
+  CHECK_EQ(owners.size(), 5u);
+  CHECK(owners.at("moved") == ObjectOwner::kRow && owners.at("copy") == ObjectOwner::kRow);
   CHECK(owners.at(a.key) == ObjectOwner::kRow && owners.at("ticket") == ObjectOwner::kPromise);
   CHECK(owners.at("job") == ObjectOwner::kPromise);
 }
@@ -151,6 +157,43 @@ void a_query_is_walked_by_its_key_whatever_type_it_has() {
   CHECK_EQ(CHECK_OK(counted.left("10")).count, 2u);
 }
 
+std::string positions(Database& database, const std::string& sql, std::size_t most) {
+  const BackfillMapping::Query query{.database_env = {}, .schema = {}, .sql = sql, .key = "k"};
+  LegacyQuery rows(database, query);
+  std::string out, position;
+  for (int page = 0; page < 20; ++page) {
+    const auto found = CHECK_OK(rows.after(position, most));
+    if (found.empty()) return out;
+    for (const LegacyRow& row : found) out += row.position + " ";
+    position = found.back().position;
+  }
+  return out + "and on";
+}
+
+void a_key_with_a_length_is_not_cut_off() {
+  World w;
+  for (const std::size_t most : {1u, 2u, 3u, 4u}) {
+    CHECK_EQ(positions(w.database, "SELECT v::char(4) AS k FROM (VALUES ('aa'), ('ab'), ('abcd')) t (v)", most),
+             "aa ab abcd ");
+    CHECK_EQ(positions(w.database, "SELECT v::bit(4) AS k FROM (VALUES ('0101'), ('0110'), ('1000')) t (v)", most),
+             "0101 0110 1000 ");
+  }
+}
+
+void a_key_that_is_not_unique_or_null_somewhere_is_refused() {
+  World w;
+  const auto first_page = [&](const std::string& values, std::size_t most) {
+    const BackfillMapping::Query query{
+        .database_env = {}, .schema = {}, .sql = "SELECT * FROM (VALUES " + values + ") t (k)", .key = "k"};
+    LegacyQuery rows(w.database, query);
+    return rows.after("", most);
+  };
+  CHECK_ERR(first_page("(1), (2), (2), (3)", 4), Errc::kInvalid);
+  CHECK_ERR(first_page("(1), (2), (2), (3)", 2), Errc::kInvalid);  // the second one is on the next page
+  CHECK_EQ(CHECK_OK(first_page("(1), (2), (3), (3)", 2)).size(), 2u);
+  CHECK_ERR(first_page("(1), (2), (3), (NULL)", 2), Errc::kInvalid);
+}
+
 void the_old_database_is_not_written_to() {
   World w;
   Database session(db::options());
@@ -177,6 +220,8 @@ int main() {
       CASE(whoever_has_an_object_is_known),
       CASE(a_run_is_gone_on_with_only_over_the_same_mapping),
       CASE(a_query_is_walked_by_its_key_whatever_type_it_has),
+      CASE(a_key_with_a_length_is_not_cut_off),
+      CASE(a_key_that_is_not_unique_or_null_somewhere_is_refused),
       CASE(the_old_database_is_not_written_to),
   };
   return db::run("backfill_book", tests);

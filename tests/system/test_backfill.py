@@ -227,6 +227,16 @@ def test_what_is_wrong_with_one_file_is_told_and_tried_again(stack):
     assert_whole(stack)
 
 
+def test_another_folder_than_that_of_the_old_addresses_is_refused(stack):
+    app = old_app(stack, 1)
+    (below := app.root / "01").mkdir(exist_ok=True)
+    for root, strip in ((below, STRIP + "01/"), (app.root.parent, "")):
+        mapping = app.mapping(bytes={"root": str(root), "strip": strip, "percent_encoded": True})
+        refused = stack.tool("backfill", str(mapping), check=False)
+        assert refused.returncode == 78 and "LEGACY_FALLBACK_ROOT" in refused.stderr
+    assert not stack.rows()
+
+
 def test_of_two_nodes_one_works_and_the_other_says_who(stack):
     app = old_app(stack, 300)
     mapping = app.mapping()
@@ -239,7 +249,7 @@ def test_of_two_nodes_one_works_and_the_other_says_who(stack):
     assert "stopped; run it again to go on" in first.text() and first.popen.returncode == 75
     before = len(stack.rows())
     assert 0 < before < 300
-    limited, _ = backfill(stack, mapping, "--limit", "5")
+    limited, _ = backfill(stack, mapping, "--limit", "5", code=75)
     assert not limited["finished"] and len(stack.rows()) == before + 5
     backfill(stack, mapping)
     assert len(stack.rows()) == len(result_of(stack)) == 300

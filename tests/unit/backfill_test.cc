@@ -287,6 +287,43 @@ void what_is_about_to_be_deleted_or_not_for_files_is_not_adopted() {
   CHECK(w.rows.attachments.empty());
 }
 
+// An audit would take it for what an upload has left, and delete it.
+void what_has_a_name_of_ours_and_no_row_is_not_adopted_nor_promised_to_be() {
+  const std::string key = make_key({"old/", KeyNaming::kUuidName}, make_uuid7(TimePoint{}), "x.txt").str();
+  for (const bool is_rehearsal : {true, false}) {
+    World w(true);
+    w.rules.keys.prefix = "old/";
+    w.rules.is_rehearsal = is_rehearsal;
+    w.bytes.add(key.substr(4), "x");
+    w.add(1, key.substr(4));
+    w.add_files(1);
+    CHECK(CHECK_OK(w.run()));
+    CHECK(w.troubles == std::vector<std::string>{"bad_path 1 " + key.substr(4)});
+    CHECK_EQ(w.totals.taken, 1u);
+    w.book.known = {{key, ObjectOwner::kRow}};  // an attachment has it: the message gets a copy
+    CHECK(CHECK_OK(w.run()));
+    CHECK(w.troubles.empty());
+  }
+}
+
+void rows_that_do_not_move_on_end_the_run() {
+  struct Still final : LegacyRows {
+    int pages = 0;
+    Result<std::vector<LegacyRow>> after(const std::string&, std::size_t) override {
+      std::vector<LegacyRow> out;
+      if (++pages > 9) return out;
+      out.push_back({.position = "x", .length = 1, .fields = {}, .trouble = "broken"});
+      return out;
+    }
+    Result<Left> left(const std::string&) override { return Left{"rows", 1}; }
+  } still;
+  World w;
+  Backfill backfill({still, w.bytes, w.store, w.rows, w.book, w.sniffer, w.clock}, w.mapping, w.rules, {});
+  CHECK_OK(backfill.resume());
+  CHECK_ERR(backfill.run(), Errc::kInvalid);
+  CHECK_EQ(still.pages, 2);
+}
+
 void objects_are_copied_by_the_store_and_hashed_from_the_copy() {
   for (const bool adopts : {false, true}) {
     World w(adopts);
@@ -342,6 +379,8 @@ int main() {
       CASE(a_rehearsal_looks_and_changes_nothing),
       CASE(what_is_adopted_stays_where_it_is),
       CASE(what_is_about_to_be_deleted_or_not_for_files_is_not_adopted),
+      CASE(what_has_a_name_of_ours_and_no_row_is_not_adopted_nor_promised_to_be),
+      CASE(rows_that_do_not_move_on_end_the_run),
       CASE(objects_are_copied_by_the_store_and_hashed_from_the_copy),
       CASE(what_the_scanner_finds_is_not_taken_and_without_it_nothing_is),
       CASE(pictures_get_a_job_where_pictures_are_made),

@@ -154,6 +154,41 @@ void switched_off_it_is_no_address_of_ours() {
   check_cloaked(bare, bare.ask("service", "a%20b.txt"));
 }
 
+// The old folder lies in the store's: a row alone says who may have what is stored there.
+void what_has_a_name_of_ours_is_not_handed_out() {
+  const Uuid id = make_uuid7(TimePoint{});
+  for (const KeyNaming naming : {KeyNaming::kFanout, KeyNaming::kUuidName, KeyNaming::kFolder}) {
+    for (const std::string key_prefix : {"", "old/", "old/app/"}) {
+      World w(LegacyAccess::kPublic);
+      const std::string key = make_key({key_prefix, naming}, id, "x.txt").str();
+      const std::string path = key_prefix.empty() ? key : key.substr(4);
+      const std::string ticket = quarantine_key(key_prefix, id).str().substr(key_prefix.empty() ? 0 : 4);
+      for (const std::string& one : {path, ticket, std::string(".kept/x")}) {
+        std::filesystem::create_directories(std::filesystem::path(w.folder / one).parent_path());
+        w.folder.write(one, "a file of ours");
+      }
+      CHECK_EQ(w.ask("", path).status, 200);  // without a place they are files as others
+      LegacyFiles files{w.store, w.s.sniffer, PlaceInStore{key_prefix.empty() ? "" : "old/", key_prefix}};
+      w.s.app.legacy_files = &files;
+      check_cloaked(w, w.ask("service", path));
+      check_cloaked(w, w.ask("service", ticket));
+      CHECK_EQ(w.ask("service", ".kept/x").status, key_prefix.empty() ? 404 : 200);
+      CHECK_EQ(w.ask("", "a%20b.txt").status, 200);
+    }
+  }
+}
+
+void the_place_in_the_store_is_seen_through_links() {
+  fake::TempFolder root;
+  std::filesystem::create_directories(root / "store/old/more");
+  std::filesystem::create_directory(root / "store2");
+  std::filesystem::create_directory_symlink(root / "store/old", root / "link");
+  const auto prefix = [&](const char* path) { return CHECK_OK(prefix_in_store(root / path, root / "store")); };
+  CHECK(prefix("store") == "" && prefix("store/old/more/") == "old/more/" && prefix("link") == "old/");
+  CHECK(!prefix("store2") && !prefix("."));
+  CHECK_ERR(prefix_in_store(root / "nothing", root / "store"), Errc::kNotFound);
+}
+
 void only_files_below_the_folder_are_opened() {
   World w;
   const auto open = [&](const char* path) { return w.store.open(CHECK_OK(ObjectKey::parse(path))); };
@@ -185,6 +220,8 @@ int main() {
       CASE(hostile_paths_are_as_if_there_were_nothing),
       CASE(a_look_for_an_attachment_is_made_whatever_there_is),
       CASE(switched_off_it_is_no_address_of_ours),
+      CASE(what_has_a_name_of_ours_is_not_handed_out),
+      CASE(the_place_in_the_store_is_seen_through_links),
       CASE(only_files_below_the_folder_are_opened),
   };
   return RUN_TESTS("routes_legacy", tests);
