@@ -2,7 +2,6 @@
 #include "base/config_s3.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "base/aws_host.h"
 #include "base/config_credentials.h"
@@ -63,14 +62,26 @@ std::optional<S3Config> read_store(Reader& in, const std::string& prefix, std::s
   return s3;
 }
 
+// As two endpoints that lead to the same place are mostly written alike: host names have no letter case, and the port
+// that the scheme stands for needs not be said.
+std::string plain_form(std::string url) {
+  for (char& c : url) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  const std::string_view port = url.starts_with("https://") ? ":443" : ":80";
+  if (url.ends_with(port)) url.resize(url.size() - port.size());
+  return url;
+}
+
 }  // namespace
 
 void read_s3_stores(Reader& in, Config& config) {
   config.s3 = read_store(in, "S3_", "s3", config.storage);
   config.s3_secondary = read_store(in, "S3_SECONDARY_", "s3-secondary", config.storage);
   if (!config.s3 || !config.s3_secondary) return;
-  if (std::tie(config.s3->endpoint, config.s3->bucket) ==
-      std::tie(config.s3_secondary->endpoint, config.s3_secondary->bucket)) {
+  // What names do not tell is tried with an object, where it matters: cmd/check_apart.h.
+  if (config.s3->bucket == config.s3_secondary->bucket &&
+      plain_form(config.s3->endpoint) == plain_form(config.s3_secondary->endpoint)) {
     in.problem("S3_SECONDARY_BUCKET", "is the bucket of the first store, S3_BUCKET at S3_ENDPOINT: it must be another");
   }
 }

@@ -10,7 +10,7 @@ namespace cloakroom {
 namespace {
 
 constexpr const char* kName = "stores.apart";
-constexpr std::string_view kBytes = "stored by `cloakroom check`, which also removes it\n";
+constexpr std::string_view kBytes = "stored by `cloakroom check` or `move`, which also removes it\n";
 
 Finding judge(const Result<ObjectInfo>& seen) {
   if (seen) {
@@ -42,7 +42,9 @@ Finding check_apart(const Config& config, const Clock& clock) {
                       : failure("no object could be stored for a try: " + put.error().detail, "see the checks s3.*");
   found.check = kName;
   // also after a put that seems to have failed
-  if (const Status removed = first.remove(key); !removed && put) {
+  const Status removed = first.remove(key);
+  // That it stays is the smaller evil: what was found must not be lost over it.
+  if (!removed && put && found.verdict != Verdict::kFailure) {
     return {kName, Verdict::kFailure, "the object '" + key.str() + "' could not be removed: " + removed.error().detail,
             "let the key delete objects, and remove that one"};
   }

@@ -1,8 +1,10 @@
-// check_apart.h — the check of `cloakroom check` that two S3 stores are two buckets, which two names can hide.
+// check_apart.h — the check of `cloakroom check` that two S3 stores are two buckets, which two names can hide; no
+// `cloakroom move` between them begins without it.
 //
 // Why      an audit takes what the rows of a store do not name for left-overs, and with --fix deletes it: of one bucket
-//          under two names that would be the files of the other store.
-// Leaves   nothing: the object it stores in the first one, named as any other, is removed.
+//          under two names that would be the files of the other store. A move would delete each file with its source.
+// Leaves   nothing: the object it stores in the first one, named as any other, is removed. Where that fails, the
+//          finding says so, unless it has worse to say.
 // Errors   none: what cannot be done is a Finding.
 #pragma once
 

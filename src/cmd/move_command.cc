@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "cmd/check_apart.h"
 #include "cmd/commands.h"
 #include "cmd/crew.h"
 #include "cmd/move_board.h"
@@ -136,6 +137,15 @@ Status check_request(const Config& config, const MoveRequest& request) {
   return Ok{};
 }
 
+// In one bucket under two names the removal of a source is that of its copy. Also of what could not be seen: nothing
+// is moved on a guess.
+Status check_two_buckets(const Config& config, const MoveRequest& request, const Clock& clock) {
+  if (request.from == StoreKind::kLocal || request.to == StoreKind::kLocal) return Ok{};
+  const Finding found = check_apart(config, clock);
+  if (found.verdict == Verdict::kOk) return Ok{};
+  return Error{Errc::kInvalid, fmt::format("nothing was moved: {}\n-> {}", found.text, found.remedy)};
+}
+
 int run_move(const MoveRequest& request) {
   const StopSignals stop;
   const auto config = settings_or_complain();
@@ -150,6 +160,10 @@ int run_move(const MoveRequest& request) {
   for (const StoreKind kind : {request.from, request.to}) {
     if (stores->all().by_kind(kind) != nullptr) continue;
     complain(Error{Errc::kInvalid, fmt::format("the store '{}' is not in the settings", to_string(kind))});
+    return kExitConfig;
+  }
+  if (const Status checked = check_two_buckets(*config, request, clock); !checked) {
+    complain(checked.error());
     return kExitConfig;
   }
   Database database(database_options(*config, "cloakroom-move"));

@@ -21,11 +21,14 @@ constexpr Statement kDead{
     "SELECT id, kind, last_error, attempts::int8, failures::int8, created_at, died_at FROM dead_jobs"
     " ORDER BY died_at DESC, id DESC LIMIT $1::int8"};
 
+// attempts: one, so that its pauses are short again, and not none. A request of its earlier life may still be carried
+// out, and a move calls off what nobody ever began (cloakroom_plan_moves).
 constexpr Statement kRetry{
     "retry_jobs",
     "WITH risen AS (DELETE FROM dead_jobs WHERE $1::int8 IS NULL OR id = $1::int8 RETURNING *),"
-    " made AS (INSERT INTO jobs (id, kind, payload, priority, created_at, last_error) OVERRIDING SYSTEM VALUE"
-    " SELECT id, kind, payload, priority, created_at, last_error FROM risen RETURNING 1)"
+    " made AS (INSERT INTO jobs (id, kind, payload, priority, created_at, last_error, attempts)"
+    " OVERRIDING SYSTEM VALUE"
+    " SELECT id, kind, payload, priority, created_at, last_error, 1 FROM risen RETURNING 1)"
     " SELECT count(*) FROM made"};
 
 constexpr Statement kWake{"wake_runners", "SELECT pg_notify('cloakroom_jobs', '')"};

@@ -7,6 +7,7 @@
 
 #include "database.h"
 #include "db/audit.h"
+#include "db/job_overview.h"
 #include "db/jobs.h"
 #include "db/variants.h"
 
@@ -198,7 +199,10 @@ void where_a_deletion_may_be_under_way_the_copy_gets_a_fresh_key() {
     CHECK_EQ(CHECK_OK(w.queue.claim(10)).size(), 1u);
     CHECK_OK(w.queue.give_up(jobs[0].id, "enough", 1));  // a sysadmin may have it tried again
     CHECK(gets_a_fresh_key(w, moved));
-    CHECK_OK(w.database.run_script("DELETE FROM dead_jobs"));
+    CHECK_EQ(CHECK_OK(PgJobOverview(w.database).retry(jobs[0].id)), 1u);  // and did
+    CHECK(gets_a_fresh_key(w, moved));
+    CHECK_EQ(w.jobs_for("local", moved.file.key), "1");
+    CHECK_OK(w.database.run_script("DELETE FROM jobs"));
     CHECK(!gets_a_fresh_key(w, moved));
   }
   {

@@ -227,13 +227,40 @@ def test_check_tries_both(two):
     found = findings(two.first, code=1, S3_SECONDARY_SECRET_ACCESS_KEY="wrong")
     assert bad(found) == {"s3-secondary.credentials": "failure"}
     assert "S3_SECONDARY_SECRET_ACCESS_KEY" in found["s3-secondary.credentials"]["remedy"]
-    # another address of the same store: what the settings cannot tell
+
+
+def test_one_bucket_under_two_names_is_found_and_no_move_begins(two, files):
+    """Another address of the same store: what the settings cannot tell."""
+    def places():
+        objects = [{o["Key"]: o["ETag"] for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+                    for o in page.get("Contents", ())} for client, bucket in two.buckets.values()]
+        return objects, two.first.sql("SELECT id, store, key FROM attachments ORDER BY id"), \
+            two.first.sql("SELECT store, key FROM moved_sources UNION ALL SELECT store, key FROM deletion_tickets")
+
+    def move(source, target, **settings):
+        usual = dict(two.first.settings)
+        two.first.settings.update(settings)
+        try:
+            return two.first.tool("move", "--from", source, "--to", target, check=False)
+        finally:
+            two.first.settings = usual
+
+    wait_until(lambda: not two.first.planned(), 30, "all jobs are done")
+    before = places()
     first = {k.replace("S3_", "S3_SECONDARY_"): v for k, v in two.first.settings.items()
              if k.startswith("S3_") and not k.startswith("S3_SECONDARY_")}
     gate = Gate(urlsplit(first["S3_SECONDARY_ENDPOINT"]).port)
-    found = findings(two.first, code=1, **{**first, "S3_SECONDARY_ENDPOINT": f"http://127.0.0.1:{gate.port}"})
-    gate.close()
-    assert bad(found) == {"stores.apart": "failure"}
+    one_bucket = {**first, "S3_SECONDARY_ENDPOINT": f"http://127.0.0.1:{gate.port}"}
+    try:
+        assert bad(findings(two.first, code=1, **one_bucket)) == {"stores.apart": "failure"}
+        for source, target in (("s3", "s3-secondary"), ("s3-secondary", "s3")):
+            refused = move(source, target, **one_bucket)
+            assert refused.returncode == 78 and "one bucket under two names" in refused.stderr, refused
+    finally:
+        gate.close()
+    unseen = move("s3", "s3-secondary", S3_SECONDARY_SECRET_ACCESS_KEY="wrong")
+    assert unseen.returncode == 78 and "could not be seen" in unseen.stderr, unseen
+    assert places() == before, "not even an object to try with is left"
 
 
 def test_internal_locations_of_both_are_closed(two, files):

@@ -128,6 +128,16 @@ static void two_stores_are_two_buckets() {
   const Env same{{"S3_SECONDARY_ENDPOINT", "http://one.example:9000/"}, {"S3_SECONDARY_BUCKET", "files"}};
   CHECK(names(problems({kFirst, kSecond, same}), "S3_SECONDARY_BUCKET"));
   CHECK_EQ(problems({kFirst, kSecond, same, {{"S3_SECONDARY_BUCKET", "archive"}}}), "");
+  const auto is_refused = [](const char* first, const char* second) {
+    const Env endpoints{{"S3_ENDPOINT", first}, {"S3_SECONDARY_ENDPOINT", second}, {"S3_SECONDARY_BUCKET", "files"}};
+    return names(problems({kFirst, kSecond, endpoints}), "S3_SECONDARY_BUCKET");
+  };
+  CHECK(is_refused("https://one.example", "https://one.example:443"));
+  CHECK(is_refused("http://one.example:80/", "http://one.example"));
+  CHECK(is_refused("https://One.Example", "https://oNE.example:443/"));
+  CHECK(!is_refused("https://one.example", "https://one.example:80"));
+  CHECK(!is_refused("https://one.example:443", "https://one.example:8443"));
+  CHECK(!is_refused("http://one.example", "http://one.example:443"));
 }
 
 int main() {
