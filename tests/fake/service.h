@@ -41,7 +41,7 @@ class Service {
         uploads(
             rows, options.new_files == StoreKind::kLocal ? local : s3, sniffer, clock,
             {.keys = {}, .max_file_bytes = 100, .allowed_types = {}, .object_cache_control = {}, .orphan_grace = {}}),
-        downloads({&local, &s3, &presigner}, {options.delivery, std::chrono::seconds(300), options.cdn_url}),
+        downloads({&local, {&s3, &presigner}}, {options.delivery, std::chrono::seconds(300), options.cdn_url}),
         identity(identity_of(options)),
         links({"link-secret-of-tests"}),
         app{.options = {.instance = "test",
