@@ -71,8 +71,9 @@ Result<std::vector<LegacyRow>> LegacyQuery::after(const std::string& position, s
   // row_to_json, not to_jsonb: a json column is passed as it is, whatever it holds, and fails its own row alone. One
   // row more than asked for: of two with one key the page's end would lose the second.
   const std::string sql = fmt::format(
-      "SELECT k::text, CASE WHEN octet_length(j) <= {} THEN j END, k = lag(k) OVER (ORDER BY k) FROM"
-      " (SELECT q.{} AS k, row_to_json(q)::text AS j{} ORDER BY q.{} LIMIT {}) page ORDER BY k",
+      "SELECT page.k::text, CASE WHEN octet_length(j) <= {} THEN j END, page.k = lag(page.k) OVER (ORDER BY page.k) "
+      "FROM"
+      " (SELECT q.{} AS k, row_to_json(q)::text AS j{} ORDER BY q.{} LIMIT {}) page ORDER BY page.k",
       limits::kLegacyRowBytes, quoted(query_.key), rows_behind(!position.empty()), quoted(query_.key), most + 1);
   Params params;
   if (!position.empty()) params.text(position);

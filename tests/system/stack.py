@@ -353,7 +353,8 @@ class Stack:
                               for table in ("jobs", "dead_jobs"))
         return {f"{store}/{key}" for store, key in self.sql(
             "SELECT store, key FROM attachments WHERE key IS NOT NULL UNION SELECT store, key FROM variants WHERE key IS NOT NULL"
-            " UNION SELECT store, key FROM deletion_tickets UNION SELECT store, key FROM tombstone_objects UNION " + jobs)}
+            " UNION SELECT store, key FROM deletion_tickets UNION SELECT store, key FROM tombstone_objects UNION SELECT store, key FROM moved_sources"
+            " UNION SELECT store, key FROM copies WHERE key IS NOT NULL UNION " + jobs)}
 
     def assert_whole(self, may_be_lost=0, hashes=True):
         """No row without its very bytes, no bytes (but of so many objects) without a row or a job that removes them.

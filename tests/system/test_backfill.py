@@ -100,11 +100,11 @@ def old_app(stack, messages, files_each=1):
 
 def assert_whole(stack):
     """Without the old folder, which lies in the store's and is nobody's where files were copied."""
-    stack.objects = lambda: {key: size for key, size in type(stack).objects(stack).items() if not key.startswith(ROOT + "/")}
+    stack.stored = lambda: {place: size for place, size in type(stack).stored(stack).items() if not place.startswith(f"local/{ROOT}/")}
     try:
         stack.assert_whole()
     finally:
-        del stack.objects
+        del stack.stored
 
 
 def test_many_rows_twice_with_a_kill_between_and_old_addresses_meanwhile(stack):
