@@ -23,13 +23,12 @@ constexpr Statement kDead{
 
 // attempts: one, so that its pauses are short again, and not none. A request of its earlier life may still be carried
 // out, and a move calls off what nobody ever began (cloakroom_plan_moves).
-constexpr Statement kRetry{
-    "retry_jobs",
-    "WITH risen AS (DELETE FROM dead_jobs WHERE $1::int8 IS NULL OR id = $1::int8 RETURNING *),"
-    " made AS (INSERT INTO jobs (id, kind, payload, priority, created_at, last_error, attempts)"
-    " OVERRIDING SYSTEM VALUE"
-    " SELECT id, kind, payload, priority, created_at, last_error, 1 FROM risen RETURNING 1)"
-    " SELECT count(*) FROM made"};
+constexpr Statement kRetry{"retry_jobs",
+                           "WITH risen AS (DELETE FROM dead_jobs WHERE $1::int8 IS NULL OR id = $1::int8 RETURNING *),"
+                           " made AS (INSERT INTO jobs (id, kind, payload, priority, created_at, last_error, attempts)"
+                           " OVERRIDING SYSTEM VALUE"
+                           " SELECT id, kind, payload, priority, created_at, last_error, 1 FROM risen RETURNING 1)"
+                           " SELECT count(*) FROM made"};
 
 constexpr Statement kWake{"wake_runners", "SELECT pg_notify('cloakroom_jobs', '')"};
 
