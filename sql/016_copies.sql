@@ -20,7 +20,6 @@ CREATE TABLE copies (
 CREATE INDEX copies_wanted ON copies (wanted_at) INCLUDE (size_bytes) WHERE key IS NULL;
 -- Whether a file that waits for its copy has a job.
 CREATE INDEX jobs_copies ON jobs ((payload->>'id')) WHERE kind = 'copy_object';
-CREATE INDEX jobs_repairs ON jobs ((payload->>'id')) WHERE kind = 'repair_object';
 
 -- Their objects go as those of files do (001, 002, 009), by whatever way the row goes. One that is only wanted has none.
 CREATE TRIGGER copies_deleted AFTER DELETE ON copies

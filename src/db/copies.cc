@@ -26,8 +26,6 @@ constexpr Statement kAskRepair{
     // again after a while: the job of the last time may be a dead letter, and the file was put back by hand meanwhile
     "WITH asked AS (UPDATE copies SET repair_asked_at = now() WHERE attachment_id = $1::uuid AND key IS NOT NULL"
     " AND (repair_asked_at IS NULL OR repair_asked_at < now() - interval '10 minutes')"
-    " AND NOT EXISTS (SELECT FROM jobs j WHERE j.kind = 'repair_object' AND j.payload->>'id' = "
-    "copies.attachment_id::text)"
     " RETURNING attachment_id),"
     " made AS (INSERT INTO jobs (kind, payload, priority)"
     " SELECT 'repair_object', jsonb_build_object('id', attachment_id), -1 FROM asked"
