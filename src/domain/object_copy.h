@@ -20,19 +20,6 @@ struct CopyRules {
   Proof proof = Proof::kSize;
 };
 
-// Hashes what it gets.
-class HashSink final : public ByteSink {
- public:
-  Status write(std::span<const std::byte> bytes) override {
-    hash_.update(bytes);
-    return Ok{};
-  }
-  Sha256Digest finish() { return hash_.finish(); }
-
- private:
-  Sha256 hash_;
-};
-
 class ObjectCopier {
  public:
   ObjectCopier(BlobStore& target, CopyRules rules) : target_(target), rules_(std::move(rules)) {}

@@ -11,9 +11,8 @@
 //          the same list but for more processes, limits, sockets and signals. It may become any other below /usr, for
 //          the loader runs them all, and map a file as code, as the loader does: also its input, or what it has
 //          written. Neither gives it a call that it had not.
-// Cost     filters are compiled and rules are opened once, by the parent; a child hands them to the kernel. Done by
-// each
-//          child it was a fifth of what a thumbnail costs (measured: docs/performance.md).
+// Cost     filters are compiled and rules are opened once, by the parent; a child hands them to the kernel, and pays
+//          for none of it.
 // Errors   kInternal  the kernel or a container's own filter refuses; the process must not go on. A kernel without
 //                     Landlock is no error: reading is then left to permissions.
 #pragma once

@@ -1,7 +1,7 @@
 // jpeg.h — JPEG by libjpeg itself: read no larger than it will be shown, in this thread, and written.
 //
 // Source   ITU T.81, libjpeg's libjpeg.txt. libvips reads by the same library, in blocks of 4 kB and in threads of its
-//          own: for a thumbnail these cost as much as a third of the decoding (docs/performance.md).
+//          own: for a thumbnail these cost much beside the decoding.
 // Shape    grey or red, green, blue; the sides are those of the file divided by `shrink`, rounded up. What is written
 //          is baseline with Huffman tables of its own, chroma halved.
 // Bytes    hostile: before the pixels are read, whoever calls has looked at sides and scans (imaging/picture.h). Pixels
