@@ -150,7 +150,7 @@ install: all
 	install -d $(PLACE)/bin $(SHARE)/sql $(SHARE)/mappings $(SHARE)/nginx/html $(DOC)/docs/adr $(UNITS) $(PLACE)/lib/sysusers.d $(PLACE)/lib/tmpfiles.d
 	install -m 755 $(PROGRAMS) $(PLACE)/bin
 	install -m 644 sql/*.sql $(SHARE)/sql
-	install -m 644 mappings/*.json $(SHARE)/mappings
+	install -m 644 sql/mappings/*.json $(SHARE)/mappings
 	install -m 644 nginx/*.in nginx/*.conf $(SHARE)/nginx
 	if [ -n "$(wildcard nginx/html/*)" ]; then cp -r --no-preserve=mode,ownership nginx/html $(SHARE)/nginx; fi
 	install -m 644 systemd/example.env $(SHARE)

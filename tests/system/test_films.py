@@ -276,10 +276,11 @@ def filters(pid):
 
 
 def test_who_decodes_a_picture_has_nothing_left_to_start_programs_with(imager):
-    """One filter knows of programs; as soon as the question is there a second one takes them away."""
-    wait_until(lambda: [filters(pid) for pid in imager.helpers()] == [1] * 4, 10, "all are ready")
+    """Two filters at first, of signals and of calls, which know of programs; once the question is there a third one takes
+    them away."""
+    wait_until(lambda: [filters(pid) for pid in imager.helpers()] == [2] * 4, 10, "all are ready")
     connection, _ = imager.send(pictures.large_png(), "image/png")
-    wait_until(lambda: sorted(filters(pid) for pid in imager.helpers())[-1] == 2, 10, "one decodes")
+    wait_until(lambda: sorted(filters(pid) for pid in imager.helpers())[-1] == 3, 10, "one decodes")
     assert b'"width":6000' in connection.recv(4096)
 
 

@@ -57,15 +57,18 @@ def test_several_processes_share_the_work_and_one_that_dies_is_replaced(new_stac
     while len(made) < 300:
         made += stack.post_form([(f"{i}.bin", b"x") for i in range(60)]).json()
     stack.start_jobs()
-    wait_until(lambda: len(children(stack.jobs.pid)) == 3, 10, "three processes")
+
+    def runners():
+        return {line.split("pid=")[1].split()[0] for line in stack.jobs.text().splitlines() if "event=jobs.ready" in line}
+    wait_until(lambda: len(runners()) == 3, 20, "three processes are ready")
     victim = children(stack.jobs.pid)[0]
     os.kill(victim, signal.SIGKILL)
-    wait_until(lambda: len(children(stack.jobs.pid)) == 3 and victim not in children(stack.jobs.pid), 10, "another one")
+    wait_until(lambda: len(runners()) == 4, 20, "another one is ready")
+    assert len(children(stack.jobs.pid)) == 3 and victim not in children(stack.jobs.pid)
     stack.sql("DELETE FROM attachments")
     wait_until(lambda: not stack.planned(), 30, "all objects are deleted")
     assert not stack.objects()
-    runners = {line.split("pid=")[1].split()[0] for line in stack.jobs.text().splitlines() if "event=jobs.ready" in line}
-    assert len(runners) == 4
+    assert len(runners()) == 4
     pids = children(stack.jobs.pid)
     assert stack.jobs.stop() == 0
     wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), 5, "nobody stays behind")
