@@ -105,13 +105,15 @@ Result<std::vector<MovableObject>> PgMoves::next(const MoveShare& share, const s
   return page;
 }
 
-Result<std::vector<PlannedMove>> PgMoves::plan(StoreKind to, std::span<const MovableObject> objects,
-                                               std::span<const ObjectKey> others, std::chrono::seconds life) {
-  PgArray keys = key_array(objects.size()), fresh = key_array(others.size());
-  for (const MovableObject& one : objects) keys.bytes(one.file.key);
-  for (const ObjectKey& one : others) fresh.bytes(one.str());
+Result<std::vector<PlannedMove>> PgMoves::plan(StoreKind to, std::span<const MoveNames> names,
+                                               std::chrono::seconds life) {
+  PgArray wanted = key_array(names.size()), others = key_array(names.size());
+  for (const MoveNames& one : names) {
+    wanted.bytes(one.wanted.str());
+    others.bytes(one.other.str());
+  }
   Params params;
-  params.text(to_string(to)).array(std::move(keys)).array(std::move(fresh)).int8(life.count());
+  params.text(to_string(to)).array(std::move(wanted)).array(std::move(others)).int8(life.count());
   TRY_ASSIGN(const auto set, database_.run(kPlan, params));
   std::vector<PlannedMove> plans;
   for (int row = 0; row < set.rows(); ++row) {

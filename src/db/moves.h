@@ -16,8 +16,8 @@ class PgMoves final : public MoveRows {
   explicit PgMoves(Database& database) : database_(database) {}  // borrowed
 
   Result<std::vector<MovableObject>> next(const MoveShare& share, const std::string& after, std::size_t most) override;
-  Result<std::vector<PlannedMove>> plan(StoreKind to, std::span<const MovableObject> objects,
-                                        std::span<const ObjectKey> others, std::chrono::seconds life) override;
+  Result<std::vector<PlannedMove>> plan(StoreKind to, std::span<const MoveNames> names,
+                                        std::chrono::seconds life) override;
   Status switch_object(const MoveSwitch& change) override;
   Result<bool> is_unchanged(const MovableObject& object) override;
   Status give_up(DeletionTicket ticket) override;

@@ -30,8 +30,14 @@ struct MoveShare {
   unsigned part = 0, parts = 1;
 };
 
+// Keys that a copy may get.
+struct MoveNames {
+  ObjectKey wanted;
+  ObjectKey other;  // fresh, for where somebody may be deleting what is called as wanted
+};
+
 struct PlannedMove {
-  ObjectKey to;  // the key that it has, if nobody may be deleting that; else the other one
+  ObjectKey to;
   DeletionTicket ticket;
   bool may_be_there = false;  // an earlier move may have left the bytes there
 };
@@ -63,10 +69,9 @@ class MoveRows {
   // Those behind this key, by key, but for what waits for its node's move (domain/fallback.h).
   virtual Result<std::vector<MovableObject>> next(const MoveShare& share, const std::string& after,
                                                   std::size_t most) = 0;
-  // A ticket for each, in order, due after `life`; deletions of these keys that were not begun are called off.
-  // `others`: fresh keys, for where one may be under way.
-  virtual Result<std::vector<PlannedMove>> plan(StoreKind to, std::span<const MovableObject> objects,
-                                                std::span<const ObjectKey> others, std::chrono::seconds life) = 0;
+  // A ticket for each, in order, due after `life`; deletions of the wanted keys that were not begun are called off.
+  virtual Result<std::vector<PlannedMove>> plan(StoreKind to, std::span<const MoveNames> names,
+                                                std::chrono::seconds life) = 0;
   // The commit point: the row names the copy, the ticket goes, the old object waits for its removal. kConflict: the row
   // is not what it was, or the ticket is gone; nothing was changed.
   virtual Status switch_object(const MoveSwitch& change) = 0;

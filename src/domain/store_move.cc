@@ -86,12 +86,16 @@ Result<bool> StoreMove::walk(MovableRows rows) {
 }
 
 Status StoreMove::move_page(std::span<const MovableObject> page) {
-  std::vector<ObjectKey> others;
-  others.reserve(page.size());
+  std::vector<MoveNames> names;
+  names.reserve(page.size());
   for (const MovableObject& one : page) {
-    others.push_back(make_key(rules_.keys, make_uuid7(p_.clock.now()), one.file.filename));
+    ObjectKey fresh = make_key(rules_.keys, make_uuid7(p_.clock.now()), one.file.filename);
+    auto own = ObjectKey::parse(one.file.key);
+    // In the target, an object of a stranger may be called as one that was adopted here.
+    const bool keeps = own && is_own_key(rules_.keys.prefix, own->str());
+    names.push_back({keeps ? *std::move(own) : fresh, fresh});
   }
-  TRY_ASSIGN(const auto plans, p_.rows.plan(p_.target.kind(), page, others, rules_.ticket_life));
+  TRY_ASSIGN(const auto plans, p_.rows.plan(p_.target.kind(), names, rules_.ticket_life));
   if (plans.size() != page.size()) BUG("a plan is not of as many moves as were asked for");
   for (std::size_t i = 0; i < page.size(); ++i) {
     is_over_ = rules_.is_stop_asked();

@@ -39,9 +39,11 @@ struct World : Emptied {
     return {as_file(v, original.file), v.id};
   }
   std::vector<PlannedMove> plan(std::span<const MovableObject> objects, StoreKind to = StoreKind::kS3) {
-    std::vector<ObjectKey> others;
-    for (std::size_t i = 0; i < objects.size(); ++i) others.push_back(fresh_key());
-    return CHECK_OK(moves.plan(to, objects, others, seconds(3600)));
+    std::vector<MoveNames> names;
+    for (const MovableObject& one : objects) {
+      names.push_back({CHECK_OK(ObjectKey::parse(one.file.key)), fresh_key()});
+    }
+    return CHECK_OK(moves.plan(to, names, seconds(3600)));
   }
   PlannedMove plan(const MovableObject& one, StoreKind to = StoreKind::kS3) { return plan(std::span(&one, 1), to)[0]; }
   ObjectKey fresh_key() { return CHECK_OK(ObjectKey::parse("fresh/" + to_hex(new_id()))); }

@@ -1,6 +1,7 @@
 // store_move_test.cc — the move of a whole store: its order, resuming, who comes in between, where it stops.
 #include "domain/store_move.h"
 
+#include <fmt/core.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -43,16 +44,15 @@ struct FakeMoveRows final : MoveRows {
     if (page.size() > most) page.erase(page.begin() + static_cast<std::ptrdiff_t>(most), page.end());
     return page;
   }
-  Result<std::vector<PlannedMove>> plan(StoreKind, std::span<const MovableObject> page,
-                                        std::span<const ObjectKey> others, std::chrono::seconds) override {
+  Result<std::vector<PlannedMove>> plan(StoreKind, std::span<const MoveNames> names, std::chrono::seconds) override {
     TRY(failures.enter("plan"));
     std::vector<PlannedMove> plans;
-    for (std::size_t i = 0; i < page.size(); ++i) {
-      const std::string& key = page[i].file.key;
+    for (const MoveNames& one : names) {
+      const std::string& key = one.wanted.str();
       const bool was_planned =
-          std::erase_if(tickets, [&](const auto& one) { return one.second == key; }) + left.erase(key) > 0;
+          std::erase_if(tickets, [&](const auto& ticket) { return ticket.second == key; }) + left.erase(key) > 0;
       const bool is_begun = std::find(begun.begin(), begun.end(), key) != begun.end();
-      const ObjectKey to = is_begun ? others[i] : CHECK_OK(ObjectKey::parse(key));
+      const ObjectKey& to = is_begun ? one.other : one.wanted;
       tickets[++last_ticket] = to.str();
       plans.push_back({to, {last_ticket}, was_planned && !is_begun});
     }
@@ -122,6 +122,13 @@ struct Target final : BlobStore {
   }
 };
 
+// A key as make_key() makes them; their order is that of the numbers.
+std::string own(unsigned number) {
+  const std::string hex = fmt::format("{:032x}", number);
+  return "pre/" + hex.substr(30) + "/" + hex;
+}
+const std::string kFirst = own(1), kSecond = own(2);
+
 struct World {
   fake::Journal journal;
   FakeMoveRows rows{&journal};
@@ -182,22 +189,22 @@ struct World {
 
 static void the_ticket_comes_first_and_the_row_last() {
   World w;
-  w.add("ab/1", "bytes");
+  w.add(kFirst, "bytes");
   CHECK(CHECK_OK(w.run()) == StoreMove::End::kFinished);
   const fake::Journal wanted{"next", "plan", "put", "head", "get", "switch", "next", "next", "next", "next"};
   CHECK(w.journal == wanted);
-  CHECK(w.is_moved() && w.row().file.key == "ab/1");  // the key stays
+  CHECK(w.is_moved() && w.row().file.key == kFirst);  // the key stays
   CHECK_EQ(w.paced, 5u);
-  const auto& meta = w.target.inner.memory.objects().at("ab/1").meta;
+  const auto& meta = w.target.inner.memory.objects().at(kFirst).meta;
   CHECK(meta.content_type == "text/plain" && meta.cache_control == "public");
-  CHECK(w.rows.tickets.empty() && w.rows.left.at("ab/1") == "ab/1");
-  CHECK(w.source.memory.objects().contains("ab/1"));  // for those who have just read the row
+  CHECK(w.rows.tickets.empty() && w.rows.left.at(kFirst) == kFirst);
+  CHECK(w.source.memory.objects().contains(kFirst));  // for those who have just read the row
 }
 
 static void files_and_variants_of_any_number_and_size_move() {
   World w;
-  for (int i = 0; i < 100; ++i) w.add("k" + std::to_string(100 + i), std::string(static_cast<std::size_t>(i), 'b'));
-  w.add("v1", "variant", true);
+  for (unsigned i = 0; i < 100; ++i) w.add(own(i), std::string(i, 'b'));
+  w.add(own(200), "variant", true);
   CHECK(CHECK_OK(w.run()) == StoreMove::End::kFinished);
   for (std::size_t i = 0; i < w.rows.objects.size(); ++i) CHECK(w.is_moved(i));
   CHECK_EQ(w.moved[Moved::kCopied], 101);
@@ -205,10 +212,10 @@ static void files_and_variants_of_any_number_and_size_move() {
 
 static void what_comes_to_the_source_meanwhile_moves_too() {
   World w;
-  w.add("m", "bytes");
+  w.add(kSecond, "bytes");
   bool once = true;
   w.target.before_put = [&] {
-    if (std::exchange(once, false)) w.add("a", "behind the walk");
+    if (std::exchange(once, false)) w.add(kFirst, "behind the walk");
   };
   CHECK(CHECK_OK(w.run()) == StoreMove::End::kFinished);
   CHECK(w.is_moved(0) && w.is_moved(1));
@@ -216,7 +223,7 @@ static void what_comes_to_the_source_meanwhile_moves_too() {
 
 static void a_copy_that_is_there_is_proved_and_not_made_again() {
   World w;
-  w.add("ab/1", "bytes");
+  w.add(kFirst, "bytes");
   w.rows.failures.fail(3, {Errc::kDatabase, "away", {}, true});  // switch
   CHECK_ERR(w.run(), Errc::kDatabase);
   CHECK(!w.is_moved() && w.rows.tickets.size() == 1);
@@ -228,30 +235,44 @@ static void a_copy_that_is_there_is_proved_and_not_made_again() {
 
 static void a_damaged_copy_of_an_earlier_try_is_made_again() {
   World w;
-  w.add("ab/1", "bytes");
+  w.add(kFirst, "bytes");
   w.rows.failures.fail(3, {Errc::kDatabase, "away", {}, true});
   CHECK_ERR(w.run(), Errc::kDatabase);
   const UniqueFd other = memory_file("bytez");
-  CHECK_OK(w.target.inner.memory.put(CHECK_OK(ObjectKey::parse("ab/1")), {other.get(), 0, 5, {}}, {}));
+  CHECK_OK(w.target.inner.memory.put(CHECK_OK(ObjectKey::parse(kFirst)), {other.get(), 0, 5, {}}, {}));
   CHECK(CHECK_OK(w.run()) == StoreMove::End::kFinished);
   CHECK(w.is_moved() && w.moved[Moved::kCopied] == 1);
 }
 
 static void a_key_that_somebody_may_be_deleting_is_not_used() {
   World w;
-  w.add("ab/1", "bytes");
-  w.rows.begun = {"ab/1"};
+  w.add(kFirst, "bytes");
+  w.rows.begun = {kFirst};
   CHECK(CHECK_OK(w.run()) == StoreMove::End::kFinished);
   CHECK(w.is_moved() && w.row().file.key.starts_with("pre/"));
-  CHECK(!w.target.inner.memory.objects().contains("ab/1"));
+  CHECK(!w.target.inner.memory.objects().contains(kFirst));
+}
+
+static void an_adopted_file_gets_a_key_that_no_stranger_has_in_the_target() {
+  World w;
+  for (const char* name : {"uploads/a.txt", "01/00000000000000000000000000000001", "pre/.x"}) {
+    w.add(name, "adopted");
+    const UniqueFd other = memory_file("of a stranger");
+    CHECK_OK(w.target.inner.memory.put(CHECK_OK(ObjectKey::parse(name)), {other.get(), 0, 13, {}}, {}));
+  }
+  CHECK(CHECK_OK(w.run()) == StoreMove::End::kFinished);
+  for (std::size_t i = 0; i < w.rows.objects.size(); ++i) {
+    CHECK(w.is_moved(i) && is_own_key("pre/", w.row(i).file.key));
+  }
+  for (const auto& [left, now] : w.rows.left) CHECK_EQ(w.target.inner.memory.objects().at(left).bytes.size(), 13u);
 }
 
 static void source_bytes_that_are_not_what_the_row_says_stop_it() {
   for (const char* found : {"bytez", "byte", "bytes and more"}) {
     World w;
-    w.add("ab/1", "bytes");
-    w.add("ab/2", "others");
-    w.put("ab/1", found);
+    w.add(kFirst, "bytes");
+    w.add(kSecond, "others");
+    w.put(kFirst, found);
     StoreMove move = w.make();
     CHECK(CHECK_OK(move.run()) == StoreMove::End::kDifference);
     CHECK(move.difference().attachment_id == w.row().file.id && !move.difference().what.empty());
@@ -263,7 +284,7 @@ static void source_bytes_that_are_not_what_the_row_says_stop_it() {
 static void a_source_on_a_disk_is_compared_too() {
   for (const char* found : {"bytez", "byte", "bytes and more"}) {
     World w;
-    w.add("ab/1", "bytes");
+    w.add(kFirst, "bytes");
     StoreMove::Parts parts{w.rows, w.source, w.target, {}, [] { return Result<UniqueFd>(memory_file()); }, w.clock};
     parts.open_source = [&](const ObjectKey&) { return Result<UniqueFd>(memory_file(found)); };
     CHECK(CHECK_OK(StoreMove(parts, w.rules).run()) == StoreMove::End::kDifference);
@@ -275,8 +296,8 @@ static void a_source_on_a_disk_is_compared_too() {
 
 static void lost_source_bytes_stop_it_and_name_the_variant() {
   World w;
-  w.add("v1", "variant", true);
-  CHECK_OK(w.source.memory.remove(CHECK_OK(ObjectKey::parse("v1"))));
+  w.add(kFirst, "variant", true);
+  CHECK_OK(w.source.memory.remove(CHECK_OK(ObjectKey::parse(kFirst))));
   StoreMove move = w.make();
   CHECK(CHECK_OK(move.run()) == StoreMove::End::kDifference);
   CHECK_EQ(move.difference().variant, "thumb/webp");
@@ -284,13 +305,13 @@ static void lost_source_bytes_stop_it_and_name_the_variant() {
 
 static void a_target_that_gives_back_other_bytes_stops_it() {
   World w;
-  w.add("ab/1", "bytes");
+  w.add(kFirst, "bytes");
   w.target.damages = true;
   CHECK(CHECK_OK(w.run()) == StoreMove::End::kDifference);
   CHECK(!w.is_moved() && w.row().file.store == StoreKind::kLocal);
   CHECK_EQ(w.rows.tickets.size(), 1u);  // the copy goes
   World believing;                      // --verify=size does not see it: that is what it means
-  believing.add("ab/1", "bytes");
+  believing.add(kFirst, "bytes");
   believing.target.damages = true;
   believing.rules.copy.proof = Proof::kSize;
   CHECK(CHECK_OK(believing.run()) == StoreMove::End::kFinished);
@@ -298,8 +319,8 @@ static void a_target_that_gives_back_other_bytes_stops_it() {
 
 static void a_row_that_went_meanwhile_is_explained() {
   World w;
-  w.add("ab/1", "bytes");
-  w.add("ab/2", "others");
+  w.add(kFirst, "bytes");
+  w.add(kSecond, "others");
   bool once = true;
   w.target.before_put = [&] {
     if (std::exchange(once, false)) w.rows.objects.erase(w.rows.objects.begin());
@@ -308,8 +329,8 @@ static void a_row_that_went_meanwhile_is_explained() {
   CHECK(w.is_moved(0) && w.moved[Moved::kGone] == 1 && w.moved[Moved::kCopied] == 1);
   CHECK_EQ(w.rows.given_up.size(), 1u);
   World lost;  // its bytes went before its row was looked at again
-  lost.add("ab/1", "bytes");
-  CHECK_OK(lost.source.memory.remove(CHECK_OK(ObjectKey::parse("ab/1"))));
+  lost.add(kFirst, "bytes");
+  CHECK_OK(lost.source.memory.remove(CHECK_OK(ObjectKey::parse(kFirst))));
   lost.rows.failures.fail(99, {});
   StoreMove::Parts parts{lost.rows, lost.source, lost.target, {}, [] { return Result<UniqueFd>(memory_file()); },
                          lost.clock};
@@ -323,7 +344,7 @@ static void a_row_that_went_meanwhile_is_explained() {
 
 static void a_ticket_that_another_run_took_ends_this_one() {
   World w;
-  w.add("ab/1", "bytes");
+  w.add(kFirst, "bytes");
   w.target.before_put = [&] { w.rows.tickets.clear(); };
   CHECK_ERR(w.run(), Errc::kNotYet);
   CHECK(!w.is_moved() && w.rows.given_up.empty());
@@ -332,7 +353,7 @@ static void a_ticket_that_another_run_took_ends_this_one() {
 static void outages_are_told_and_change_nothing() {
   for (std::size_t nth = 1; nth <= 3; ++nth) {  // next, plan, switch
     World w;
-    w.add("ab/1", "bytes");
+    w.add(kFirst, "bytes");
     w.rows.failures.fail(nth, {Errc::kDatabase, "away", {}, true});
     CHECK_ERR(w.run(), Errc::kDatabase);
     CHECK(!w.is_moved());
@@ -341,7 +362,7 @@ static void outages_are_told_and_change_nothing() {
   }
   for (std::size_t nth = 1; nth <= 3; ++nth) {  // put, head, get
     World w;
-    w.add("ab/1", "bytes");
+    w.add(kFirst, "bytes");
     w.target.inner.failures.fail(nth, {Errc::kStore, "away", {}, true});
     CHECK_ERR(w.run(), Errc::kStore);
     CHECK(!w.is_moved() && w.rows.tickets.size() == 1);
@@ -352,8 +373,8 @@ static void outages_are_told_and_change_nothing() {
 
 static void a_stop_finishes_the_file_in_hand() {
   World w;
-  w.add("ab/1", "bytes");
-  w.add("ab/2", "others");
+  w.add(kFirst, "bytes");
+  w.add(kSecond, "others");
   w.target.before_put = [&] { w.stop = true; };
   CHECK(CHECK_OK(w.run()) == StoreMove::End::kStopped);
   CHECK(w.is_moved(0) && !w.is_moved(1));
@@ -392,6 +413,7 @@ int main() {
       CASE(a_copy_that_is_there_is_proved_and_not_made_again),
       CASE(a_damaged_copy_of_an_earlier_try_is_made_again),
       CASE(a_key_that_somebody_may_be_deleting_is_not_used),
+      CASE(an_adopted_file_gets_a_key_that_no_stranger_has_in_the_target),
       CASE(source_bytes_that_are_not_what_the_row_says_stop_it),
       CASE(a_source_on_a_disk_is_compared_too),
       CASE(lost_source_bytes_stop_it_and_name_the_variant),
