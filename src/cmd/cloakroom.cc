@@ -10,17 +10,28 @@
 #include "base/env_file.h"
 #include "base/log.h"
 #include "cmd/commands.h"
+#include "cmd/run_as.h"
 #include "cmd/wiring.h"
 
 namespace cloakroom {
 
-std::optional<Config> settings_or_complain() {
+namespace {
+bool has_instance = false;  // --instance was given
+}  // namespace
+
+std::optional<Config> settings_or_complain(RunAs whom) {
   auto config = read_config(process_environment());
   if (!config) {
     std::cerr << config.error().detail;
     return std::nullopt;
   }
   set_log_level(log_level(*config));
+  if (has_instance && whom == RunAs::kWorkers) {
+    if (const Status become = become_user_of(config->storage_path); !become) {
+      complain(become.error());
+      return std::nullopt;
+    }
+  }
   return *std::move(config);
 }
 
@@ -51,7 +62,9 @@ bool enter_instance(const std::string& name) {
   Result<std::vector<std::pair<std::string, std::string>>> settings = Error{Errc::kInvalid, "cannot be read"};
   if (in) settings = parse_env_file(text.str());
   if (!settings) {
-    std::cerr << path << ": " << settings.error().detail << "\n";
+    std::cerr << path << ": " << settings.error().detail
+              << (!in && ::geteuid() != 0 ? "; run this as root (sudo): it goes on as the user of the workers" : "")
+              << "\n";
     return false;
   }
   settings->emplace_back("INSTANCE", name);
@@ -68,7 +81,8 @@ int tool_main(int argc, char** argv) {
       "cloakroom: the tool beside the workers. Settings come from the environment: see docs/configuration.md."};
   cli.require_subcommand(1);
   std::string instance;
-  cli.add_option("-i,--instance", instance, "read /etc/cloakroom/NAME.env first, as the unit cloakroom@NAME does");
+  cli.add_option("-i,--instance", instance,
+                 "read /etc/cloakroom/NAME.env first, as the unit cloakroom@NAME does; root then becomes its user");
   Command chosen;
   for (const auto add : {add_migrate, add_config, add_token, add_jobs, add_check, add_sign, add_variants, add_audit,
                          add_usage, add_cleanup, add_restore, add_move, add_replicate, add_scrub, add_backfill})
@@ -78,7 +92,8 @@ int tool_main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return cli.exit(e) == 0 ? kExitDone : kExitUsage;
   }
-  if (!instance.empty() && !enter_instance(instance)) return kExitConfig;
+  has_instance = !instance.empty();
+  if (has_instance && !enter_instance(instance)) return kExitConfig;
   return chosen();
 }
 

@@ -36,8 +36,10 @@ void add_replicate(CLI::App& cli, Command& chosen);
 void add_scrub(CLI::App& cli, Command& chosen);
 void add_backfill(CLI::App& cli, Command& chosen);
 
-// The settings, or nullopt after all problems were printed (then exit with kExitConfig).
-std::optional<Config> settings_or_complain();
+// The settings, or nullopt after all problems were printed (then exit with kExitConfig). With --instance root becomes
+// the user of the workers (cmd/run_as.h), unless the command is about files of root's own.
+enum class RunAs { kWorkers, kCaller };
+std::optional<Config> settings_or_complain(RunAs whom = RunAs::kWorkers);
 int complain(const Error& error);  // prints it, returns its exit code
 // {prefix}/share/cloakroom of this executable.
 std::string share_folder();

@@ -40,7 +40,7 @@ bool is_current(const Target& target) {
 }
 
 int nginx(const Options& options) {
-  const auto config = settings_or_complain();
+  const auto config = settings_or_complain(RunAs::kCaller);  // nginx's folder is root's
   if (!config) return kExitConfig;
   const auto rendered = render_nginx(*config, options.templates);
   if (!rendered) return complain(rendered.error());
@@ -82,7 +82,7 @@ void add_config(CLI::App& cli, Command& chosen) {
         return kExitDone;
       }
       if (!options->nginx_folder.empty() || !options->check_folder.empty()) return nginx(*options);
-      if (!settings_or_complain()) return kExitConfig;
+      if (!settings_or_complain(RunAs::kCaller)) return kExitConfig;
       std::cout << describe_settings(process_environment());
       return kExitDone;
     };

@@ -1,12 +1,15 @@
 """test_settings.py — settings as a sysadmin gives them: checked as a whole, from files, by older names."""
+import json
 import os
 import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from http_client import form
-from processes import as_user, own
+from processes import ROOT, as_user, own
 
 
 def run_worker(stack, *words, **settings):
@@ -81,3 +84,43 @@ def test_another_prefix_and_instance_name_work_throughout(new_stack):
     assert made.status == 201 and made.json()[0]["url"].startswith("/chat/v1/files/")
     assert stack.get(made.json()[0]["url"]).body == b"prefixed"
     assert stack.get(made.json()[0]["url"].replace("/chat/v1", "/api")).status == 404
+
+
+def in_an_etc_of_its_own(stack, folder, *words, env_file, as_root=True):
+    """`cloakroom -i chat WORDS` where /etc/cloakroom/chat.env is this, and root's alone; nobody else sees that /etc."""
+    (folder / "chat.env").write_text("".join(f"{name}='{value}'\n" for name, value in env_file.items()))
+    script = (f'cp -a /etc {folder}/etc; install -d -m 750 {folder}/etc/cloakroom;'
+              f' install -m 640 {folder}/chat.env {folder}/etc/cloakroom/; mount --bind {folder}/etc /etc; exec "$@"')
+    command = [stack.app / "bin/cloakroom", "-i", "chat", *words]
+    try:
+        return subprocess.run(["unshare", "--mount", "--", "sh", "-ec", script, "sh",
+                               *(map(str, command) if as_root else as_user(command))],
+                              env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, capture_output=True, text=True, timeout=60, cwd="/")
+    finally:
+        shutil.rmtree(folder / "etc", ignore_errors=True)
+
+
+@pytest.mark.skipif(not ROOT, reason="is about root")
+def test_for_an_instance_root_becomes_the_user_of_its_workers(new_stack, tmp_path):
+    stack = new_stack()
+    files = Path(stack.settings["UPLOAD_STORAGE_PATH"])
+    env = {name: value for name, value in stack.env.items() if name not in ("PATH", "INSTANCE")}
+
+    def verdict():
+        done = in_an_etc_of_its_own(stack, tmp_path, "check", "--json", env_file=env)
+        assert done.returncode in (0, 1) and done.stdout, done.stderr
+        return {one["check"]: one["verdict"] for one in json.loads(done.stdout)["checks"]}["local.write"]
+    assert verdict() == "ok"
+    for folder in (files, *(one for one in files.iterdir() if one.is_dir())):
+        folder.chmod(0o500)  # which is nothing to root
+    try:
+        assert verdict() == "failure"
+    finally:
+        for folder in (files, *(one for one in files.iterdir() if one.is_dir())):
+            folder.chmod(0o700)
+    for_root_alone = tmp_path / "nginx"
+    for_root_alone.mkdir(mode=0o700)
+    done = in_an_etc_of_its_own(stack, tmp_path, "config", "--nginx", for_root_alone, env_file=env)
+    assert done.returncode == 0 and (for_root_alone / "chat-http.conf").stat().st_uid == 0, done.stderr
+    done = in_an_etc_of_its_own(stack, tmp_path, "check", env_file=env, as_root=False)
+    assert done.returncode == 78 and "sudo" in done.stderr
