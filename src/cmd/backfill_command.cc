@@ -196,7 +196,7 @@ int run_backfill(const Wishes& wishes) {
   if (!sniffer) return complain(sniffer.error());
 
   PgRows rows(database);
-  PgBackfillBook book(database);
+  PgBackfillBook book(database, is_hybrid(*config));
   BackfillScan scan(*config);
   BackfillRules rules = backfill_rules(*config, scan);
   rules.adopt_prefix = plan.adopt_prefix;

@@ -44,7 +44,7 @@ MemberAnswer move_share(const Config& config, const MoveRequest& request, MoveBo
   const auto stores = make_stores(config, clock);
   if (!stores) return told(kExitTryLater, stores.error().detail);
   Database database(database_options(config, "cloakroom-move"));
-  PgMoves rows(database);
+  PgMoves rows(database, is_hybrid(config));
   Pace pace(board.pace, request.rate);
   StoreMoveRules rules = store_move_rules(config, request.proof);
   rules.grace = request.grace;

@@ -37,7 +37,8 @@ constexpr Statement kOwners{
     " UNION ALL SELECT payload->>'key', 2 FROM dead_jobs WHERE kind = 'delete_object'"
     " AND payload->>'store' = $1::text AND payload->>'key' = ANY ($2::text[])) known GROUP BY key"};
 constexpr Statement kIdsOf{"backfill_ids_of",
-                           "SELECT attachment_id FROM backfilled WHERE path = $1::text LIMIT $2::int8"};
+                           "SELECT attachment_id FROM backfilled WHERE path = $1::text"
+                           " ORDER BY attachment_id LIMIT $2::int8"};
 // As commit_upload (attachments.cc), with the link and the line in the book.
 constexpr Statement kCommit{
     "backfill_commit",
@@ -47,7 +48,10 @@ constexpr Statement kCommit{
     " noted AS (INSERT INTO backfilled (source, message_id, path, attachment_id)"
     " VALUES ($2::text, $3::text, $4::text, $5::uuid)),"
     " pictures AS (INSERT INTO jobs (kind, payload, priority)"
-    " SELECT 'make_variants', jsonb_build_object('id', $5::uuid), -1 WHERE $6::bool)"
+    " SELECT 'make_variants', jsonb_build_object('id', $5::uuid), -1 WHERE $6::bool),"
+    " wanted AS (INSERT INTO copies (attachment_id, size_bytes) SELECT $5::uuid, $12::int8 WHERE $17::bool),"
+    " copying AS (INSERT INTO jobs (kind, payload, priority)"
+    " SELECT 'copy_object', jsonb_build_object('id', $5::uuid), -2 WHERE $17::bool)"
     " INSERT INTO attachments (id, status, message_id, uploader_id, dialog_id, account_id, filename, mime_type,"
     " size_bytes, sha256, store, key, created_at, linked_at)"
     " SELECT $5::uuid, 'linked', $3::text, $7::text, $8::text, $9::text, $10::text, $11::text, $12::int8, $13::bytea,"
@@ -121,6 +125,7 @@ Status PgBackfillBook::commit(const std::string& source, const std::string& path
   params.int8(static_cast<std::int64_t>(a.size_bytes));
   params.text(std::string_view(reinterpret_cast<const char*>(a.sha256.data()), a.sha256.size()));
   params.text(to_string(a.store)).text(a.key).time(a.created_at);
+  params.boolean(wants_copies_ && a.store == StoreKind::kLocal);
   TRY(database_.run(kCommit, params));
   return Ok{};
 }

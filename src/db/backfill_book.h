@@ -14,7 +14,9 @@ namespace cloakroom {
 
 class PgBackfillBook final : public BackfillBook, public LegacyAddresses {
  public:
-  explicit PgBackfillBook(Database& database) : database_(database) {}
+  // `wants_copies`: as RowsOptions (db/attachments.h).
+  explicit PgBackfillBook(Database& database, bool wants_copies = false)
+      : database_(database), wants_copies_(wants_copies) {}
 
   Result<std::optional<BackfillRun>> run_of(const std::string& source, const std::string& fingerprint) override;
   Status keep_run(const std::string& source, const std::string& fingerprint, const BackfillRun& run) override;
@@ -27,6 +29,7 @@ class PgBackfillBook final : public BackfillBook, public LegacyAddresses {
 
  private:
   Database& database_;
+  bool wants_copies_;
 };
 
 }  // namespace cloakroom

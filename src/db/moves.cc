@@ -32,23 +32,32 @@ constexpr Statement kPlan{"plan_moves",
 // $1 the ticket, $2 id, $3 and $4 what the row names, $5 and $6 what it shall name, $7 the time for readers in seconds.
 // As with switch_object in attachments.cc: who waited for another UPDATE or DELETE looks at the row anew. What earlier
 // moves of the object left follows its row, so that it goes with it.
-#define CLOAKROOM_SWITCH(update)                                                                                 \
+#define CLOAKROOM_SWITCH(update, more)                                                                           \
   "WITH gone AS (DELETE FROM deletion_tickets WHERE id = $1::int8 RETURNING 1),"                                 \
   " moved AS (" update                                                                                           \
   " RETURNING t.size_bytes),"                                                                                    \
   " complete AS (SELECT cloakroom_refuse_unless(count(*) = 1, 'the row was changed meanwhile'), max(size_bytes)" \
-  " AS size_bytes FROM moved),"                                                                                  \
+  " AS size_bytes FROM moved)," more                                                                             \
   " earlier AS (UPDATE moved_sources s SET row_key = $6::text FROM complete"                                     \
   " WHERE s.row_key = $4::text AND $4::text <> $6::text)"                                                        \
   " INSERT INTO moved_sources (store, key, row_key, size_bytes, remove_after)"                                   \
   " SELECT $3::text, $4::text, $6::text, complete.size_bytes, now() + $7::int8 * interval '1 second' FROM complete"
-constexpr Statement kSwitchFile{"switch_file",
-                                CLOAKROOM_SWITCH("UPDATE attachments t SET store = $5::text, key = $6::text FROM gone"
-                                                 " WHERE t.id = $2::uuid AND t.store = $3::text AND t.key = $4::text")};
+#define CLOAKROOM_FILE_ROW                                              \
+  "UPDATE attachments t SET store = $5::text, key = $6::text FROM gone" \
+  " WHERE t.id = $2::uuid AND t.store = $3::text AND t.key = $4::text"
+constexpr Statement kSwitchFile{"switch_file", CLOAKROOM_SWITCH(CLOAKROOM_FILE_ROW, "")};
+// As commit_with_copies in attachments.cc.
+constexpr Statement kSwitchFileToCopy{
+    "switch_file_to_copy",
+    CLOAKROOM_SWITCH(CLOAKROOM_FILE_ROW,
+                     " wanted AS (INSERT INTO copies (attachment_id, size_bytes)"
+                     " SELECT $2::uuid, complete.size_bytes FROM complete ON CONFLICT DO NOTHING),"
+                     " copying AS (INSERT INTO jobs (kind, payload, priority)"
+                     " SELECT 'copy_object', jsonb_build_object('id', $2::uuid), -2 FROM complete),")};
 constexpr Statement kSwitchVariant{
-    "switch_variant",
-    CLOAKROOM_SWITCH("UPDATE variants t SET store = $5::text, key = $6::text FROM gone"
-                     " WHERE t.attachment_id = $2::uuid AND t.store = $3::text AND t.key = $4::text")};
+    "switch_variant", CLOAKROOM_SWITCH("UPDATE variants t SET store = $5::text, key = $6::text FROM gone"
+                                       " WHERE t.attachment_id = $2::uuid AND t.store = $3::text AND t.key = $4::text",
+                                       "")};
 
 constexpr Statement kFileIsThere{
     "movable_is_there", "SELECT count(*) FROM attachments WHERE id = $1::uuid AND store = $2::text AND key = $3::text"};
@@ -129,7 +138,9 @@ Status PgMoves::switch_object(const MoveSwitch& change) {
   params.int8(change.ticket.id);
   name_object(params, change.object);
   params.text(to_string(change.to)).text(change.to_key).int8(change.grace.count());
-  TRY(database_.run(change.object.variant ? kSwitchVariant : kSwitchFile, params));
+  const bool gets_copy = wants_copies_ && change.to == StoreKind::kLocal;
+  const Statement& file = gets_copy ? kSwitchFileToCopy : kSwitchFile;
+  TRY(database_.run(change.object.variant ? kSwitchVariant : file, params));
   return Ok{};
 }
 

@@ -13,7 +13,8 @@ namespace cloakroom {
 
 class PgMoves final : public MoveRows {
  public:
-  explicit PgMoves(Database& database) : database_(database) {}  // borrowed
+  // Borrowed. `wants_copies`: as RowsOptions (db/attachments.h), of files that come to the local store.
+  explicit PgMoves(Database& database, bool wants_copies = false) : database_(database), wants_copies_(wants_copies) {}
 
   Result<std::vector<MovableObject>> next(const MoveShare& share, const std::string& after, std::size_t most) override;
   Result<std::vector<PlannedMove>> plan(StoreKind to, std::span<const MoveNames> names,
@@ -28,6 +29,7 @@ class PgMoves final : public MoveRows {
 
  private:
   Database& database_;
+  bool wants_copies_;
 };
 
 }  // namespace cloakroom

@@ -171,29 +171,27 @@ struct Render {
   }
 };
 
-// A file that is not on the disk as it was stored is taken from its copy.
-Attachment as_served(const App& app, Attachment file) {
-  return app.copy_reader == nullptr ? file : app.copy_reader->as_served(std::move(file));
-}
-
-// The row, if the caller may read it. A file that waits on the local disk for its move may be gone from there since the
-// row was read: then the row says by now where it is.
+// The row, if the caller may read it.
 Result<Attachment> readable(App& app, const Context& context, const Uuid& id) {
-  for (bool again = false;; again = true) {
-    TRY_ASSIGN(auto found, again ? app.rows.find(id, context.caller.user_id) : find_file(app, context, id));
-    TRY(check_read_file(app.options.visibility, context.caller, found));
-    Attachment& a = found->attachment;
-    if (again || app.fallback == nullptr || a.external_url || a.store != app.fallback->kind()) {
-      return as_served(app, std::move(a));
-    }
-    const auto key = ObjectKey::parse(a.key);
-    if (!key) return std::move(a);
-    const auto there = app.fallback->head(*key);
-    if (there || there.error().code != Errc::kNotFound) return std::move(a);
-  }
+  TRY_ASSIGN(auto found, find_file(app, context, id));
+  TRY(check_read_file(app.options.visibility, context.caller, found));
+  return as_readable_now(app, context, std::move(found->attachment));
 }
 
 }  // namespace
+
+Result<Attachment> as_readable_now(App& app, const Context& context, Attachment file) {
+  if (app.fallback != nullptr && !file.external_url && file.store == app.fallback->kind()) {
+    const auto key = ObjectKey::parse(file.key);
+    if (!key) return file;
+    const auto there = app.fallback->head(*key);
+    if (there || there.error().code != Errc::kNotFound) return file;
+    TRY_ASSIGN(auto found, app.rows.find(file.id, context.caller.user_id));
+    if (!found || found->attachment.status == AttachmentStatus::kQuarantined) return cloaked();
+    file = std::move(found->attachment);
+  }
+  return app.copy_reader == nullptr ? file : app.copy_reader->as_served(std::move(file));
+}
 
 Result<Response> file_answer(App& app, const Context& context, const Attachment& attachment) {
   if (attachment.external_url) return redirect_to(*attachment.external_url);  // we know nothing of its bytes

@@ -38,8 +38,11 @@ Result<Response> get_legacy(App& app, const Context& context) {
   const auto path = legacy_path(context.request.path, {rules.path, true});
   if (!path) return cloaked();
   TRY_ASSIGN(const std::vector<Uuid> ids, app.legacy->ids_of(path->str(), kMostAttachments));
-  TRY_ASSIGN(const auto attachment, readable_of(app, context, ids));
-  if (attachment) return file_answer(app, context, *attachment);
+  TRY_ASSIGN(auto attachment, readable_of(app, context, ids));
+  if (attachment) {
+    TRY_ASSIGN(const Attachment file, as_readable_now(app, context, *std::move(attachment)));
+    return file_answer(app, context, file);
+  }
   if (!ids.empty() || app.legacy_files == nullptr) return cloaked();
   TRY(check_read_legacy(rules.access, context.caller, app.identity.is_granted(evidence_of(context.request))));
   TRY_ASSIGN(const LegacyOpened opened, app.legacy_files->open(*path));

@@ -62,7 +62,7 @@ class LegacyApp:
 
 def backfill(stack, mapping, *words, code=0):
     """The summary, and the failures, of a run that ends with `code`."""
-    done = stack.tool("backfill", str(mapping), "--json", *words, check=False)
+    done = stack.tool("backfill", str(mapping), "--json", *words, check=False, timeout=900)
     assert done.returncode == code, (done.returncode, done.stdout[-2000:], done.stderr[-2000:])
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return lines[-1], lines[:-1]

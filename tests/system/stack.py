@@ -106,9 +106,9 @@ class Stack:
     def env(self):
         return {"PATH": "/usr/bin:/bin:/usr/sbin", "LANG": "C.UTF-8", **self.settings}
 
-    def tool(self, *words, check=True):
+    def tool(self, *words, check=True, timeout=60):
         done = subprocess.run(as_user([self.app / "bin/cloakroom", *words]), env=self.env, capture_output=True,
-                              text=True, timeout=60, cwd="/")
+                              text=True, timeout=timeout, cwd="/")
         if check and done.returncode != 0:
             raise RuntimeError(f"cloakroom {shlex.join(map(str, words))}: {done.returncode}: {done.stderr}")
         return done

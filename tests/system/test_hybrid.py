@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+import legacy
 from conftest import SOAK
-from processes import Process, wait_until
+from processes import Process, own, wait_until
 from stack import MIB
 from test_outage import Down, timed
 
@@ -227,6 +228,37 @@ def test_a_file_that_came_back_with_another_time_is_read_once_and_keeps_its_byte
     # a backup that keeps whole seconds is believed at once
     os.utime(path, ns=(0, path.stat().st_mtime_ns // 10**9 * 10**9))
     assert hybrid.get(made["url"]).status == 200 and "not_as_stored" not in hybrid.log()[seen:]
+
+
+@pytest.mark.parametrize("mode", ["copy", "adopt"])
+def test_files_of_an_old_application_have_copies_too_which_answer_their_old_addresses(new_stack, mode):
+    stack = new_stack(start=False, stack={"s3": True, "jobs": False}, **HYBRID)
+    root = Path(stack.settings["UPLOAD_STORAGE_PATH"]) / "old"
+    root.mkdir(parents=True)
+    own(root.parent)
+    stack.settings.update(LEGACY_FALLBACK_PATH="/uploads/", LEGACY_FALLBACK_ROOT=str(root), LEGACY_FALLBACK_ACCESS="users")
+    stack.start()
+    app = legacy.LegacyApp(stack, 3, root=root)
+    legacy.backfill(stack, app.mapping(mode=mode))
+    assert status(stack)["files"] == 3, "their wishes came with their rows"
+    wait_until(lambda: all_done(stack), 30, "copies are made")
+    for path, author, key in stack.sql("SELECT b.path, a.uploader_id, a.key FROM backfilled b JOIN attachments a"
+                                       " ON a.id = b.attachment_id"):
+        (root.parent / key).unlink()
+        answer = stack.get(legacy.STRIP + path, author)
+        assert answer.status == 200 and hashlib.sha256(answer.body).hexdigest() == app.sha[path]
+        wait_until(lambda: all_done(stack) and (root.parent / key).exists(), 20, "it is repaired", every=0.2)
+
+
+def test_files_that_come_back_to_the_disk_get_copies(new_stack):
+    away = new_stack(STORAGE="s3", stack={"s3": True, "jobs": False})
+    made = [away.upload(b"moves %d" % i) for i in range(3)]
+    stack = new_stack(stack={"like": away, "jobs": False}, **HYBRID)
+    stack.tool("move", "--from", "s3", "--to", "local")
+    assert status(stack)["files"] == 3
+    wait_until(lambda: all_done(stack), 30, "copies are made")
+    assert all(copy_of(stack, one) for one in made)
+    assert {store for (store,) in stack.sql("SELECT store FROM attachments")} == {"local"}
 
 
 def test_without_a_copy_a_lost_file_is_what_it_was(hybrid):
