@@ -159,6 +159,7 @@ int work(const Config& settings, bool once, const Housekeeper& housekeeper) {
                                    {"make_variants", kLongestPictureRetry},
                                    {"copy_object", kLongestCopyRetry},
                                    {"repair_object", kLongestCopyRetry}},
+                 .pauses_when_away = {"move_object", "copy_object", "repair_object"},
                  .together = together,
                  .housekeeping = housekeeping,
                  .housekeeping_in = housekeeping_in});

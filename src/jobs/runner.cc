@@ -20,6 +20,7 @@ constexpr milliseconds kFirstRetry{5000};
 constexpr milliseconds kLastRetry{2400000};  // half as much again is an hour
 constexpr milliseconds kFirstReconnect{100};
 constexpr milliseconds kLastReconnect{5000};
+constexpr milliseconds kPause{1000};
 constexpr std::size_t kErrorBytes = 500;  // of jobs.last_error
 
 bool is_stopped(int stop_fd, milliseconds within) {
@@ -94,6 +95,7 @@ Status Runner::note(const Job& job, const Status& outcome, milliseconds took) {
         {{"kind", job.kind}, {"id", job.id}, {"attempts", job.attempts}, {"ms", took.count()}});
     return Ok{};
   }
+  if (outcome.error().code == Errc::kStoreAway && options_.pauses_when_away.contains(job.kind)) away_.insert(job.kind);
   const int failure = outcome.error().retryable ? 0 : 1;
   if (failure > 0 && job.failures + failure >= options_.most_failures) {
     log(Level::kError, "job.dead",
@@ -137,19 +139,29 @@ Result<std::size_t> Runner::run_batch(int stop_fd) {
   TRY_ASSIGN(auto jobs, queue_.claim(options_.batch_jobs));
   const std::size_t taken = jobs.size();
   TRY(give_up_killers(jobs));
+  away_.clear();
+  std::vector<std::int64_t> untried;
   for (std::size_t i = 0; i < jobs.size();) {
+    if (away_.contains(jobs[i].kind)) {
+      untried.push_back(jobs[i++].id);
+      continue;
+    }
     const auto spent = Clock::now() - lease_begin;
     const bool waits_for_urgent = i > 0 && jobs[i].priority < 0 && spent > options_.patience;
     if (is_stopped(stop_fd, milliseconds(0)) || waits_for_urgent || spent > kJobLease / 2) {
       TRY(settle());
-      TRY(queue_.release(ids_from(jobs, i)));
+      const std::vector<std::int64_t> rest = ids_from(jobs, i);
+      untried.insert(untried.end(), rest.begin(), rest.end());
+      TRY(queue_.release(untried));
       return i;
     }
     TRY_ASSIGN(const std::size_t together, run_together(jobs, i));
     if (together == 0) TRY(run_job(jobs[i]));
     i += std::max<std::size_t>(together, 1);
   }
+  is_stuck_ = !away_.empty() && done_.empty();
   TRY(settle());
+  if (!untried.empty()) TRY(queue_.release(untried));
   return taken;
 }
 
@@ -159,8 +171,9 @@ void Runner::run(int stop_fd) {
   while (!is_stopped(stop_fd, milliseconds(0))) {
     if (options_.housekeeping) options_.housekeeping();
     auto taken = run_batch(stop_fd);
-    if (taken && *taken > 0) continue;
-    const auto sleep = options_.housekeeping_in ? std::min(options_.idle, options_.housekeeping_in()) : options_.idle;
+    if (taken && *taken > 0 && !is_stuck_) continue;
+    auto sleep = options_.housekeeping_in ? std::min(options_.idle, options_.housekeeping_in()) : options_.idle;
+    if (std::exchange(is_stuck_, false)) sleep = std::min(sleep, kPause);
     auto waited = taken ? queue_.wait(stop_fd, std::max(sleep, milliseconds(1))) : Result<QueueWait>(taken.error());
     if (waited) {
       if (std::exchange(lost, false)) log(Level::kInfo, "jobs.queue_back", {});

@@ -8,6 +8,9 @@
 //          letter; so do the deaths of as many runners that had it.
 // Urgent   work of low priority (below 0) is given back after `patience`, so that what came meanwhile and is more
 //          urgent comes next.
+// Pauses   of a kind that is nothing without its store (pauses_when_away), no other job of the batch is tried once one
+//          found the store away; where a batch got nothing done, the next one waits a second. So a long queue of them
+//          costs no more than a short one, and what else comes is done meanwhile.
 // Lease    a batch that takes longer than half of kJobLease gives the rest back, so that no job has two runners.
 // Away     when the queue is away the runner tries again after 0.1 s … 5 s; what it finished meanwhile it reports then.
 // Log      job.done, job.failed and job.dead with kind, id and attempts, never a payload; jobs.queue_lost,
@@ -18,6 +21,7 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,6 +43,7 @@ struct RunnerOptions {
   std::chrono::milliseconds patience{1000};
   int most_failures = 20;
   std::map<std::string, std::chrono::milliseconds, std::less<>> longest_retry = {};  // by kind, where shorter
+  std::set<std::string, std::less<>> pauses_when_away = {};
   std::function<double()> chance = {};      // 0 <= x < 1; empty: a generator of its own
   JobGroupHandlers together = {};           // asked before the handler of the kind
   std::function<void()> housekeeping = {};  // called between batches, at least every `idle`; empty: nothing
@@ -69,7 +74,9 @@ class Runner {
   JobQueue& queue_;
   JobHandlers handlers_;
   RunnerOptions options_;
-  std::vector<std::int64_t> done_;  // finished, and not yet reported to the queue
+  std::vector<std::int64_t> done_;           // finished, and not yet reported to the queue
+  std::set<std::string, std::less<>> away_;  // kinds that pause for the rest of this batch
+  bool is_stuck_ = false;                    // a kind paused in the last batch, and nothing was done in it
 };
 
 }  // namespace cloakroom

@@ -3,7 +3,6 @@ import concurrent.futures
 import hashlib
 import json
 import os
-import random
 import signal
 import threading
 import time
@@ -404,60 +403,6 @@ def test_while_the_store_is_down_uploads_are_unaffected_and_the_gap_drains_after
             return not stack.planned()
         wait_until(nothing_is_planned, 60, "what was stored in vain is deleted", every=1)
         assert_whole(stack)
-    finally:
-        stop.set()
-        stack.stop()
-        world.stacks.remove(stack)
-
-
-def test_killed_at_any_moment_nothing_is_lost_or_doubled(world):
-    stack = world.stack({**HYBRID, "ORPHAN_GRACE": "60"}, s3=True, jobs=False).start()
-    rounds = 200 if SOAK else 12
-    dice = random.Random(7)
-    kept, stop = {}, threading.Event()
-
-    def load():
-        while not stop.is_set():
-            data = os.urandom(dice.choice((0, 10, 30_000, 3_000_000)))
-            made = stack.put(data).json()
-            kept[made["id"]] = (made, data)
-            if len(kept) > 40:
-                victim = dice.choice(list(kept))
-                made, _ = kept.pop(victim)
-                assert stack.call("DELETE", f"/api/attachments/{victim}").status == 204
-            time.sleep(0.02)
-    try:
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            loading = pool.submit(load)
-            for number in range(rounds):
-                copied = [a for (a,) in stack.sql("SELECT attachment_id::text FROM copies WHERE key IS NOT NULL")]
-                for victim in dice.sample(copied, min(len(copied), 4)):
-                    try:
-                        if victim in kept:
-                            damage(stack, kept[victim][0], dice.choice(("gone", "cut", "other")))
-                            stack.get(kept[victim][0]["url"])  # asks for the repair
-                    except (IndexError, OSError, KeyError):
-                        pass  # deleted meanwhile, or empty
-                stack.sql("UPDATE jobs SET run_at = now(), locked_until = NULL, locked_by = NULL")
-                words = ["jobs"] if number % 2 else ["scrub", "--rate", "0"]
-                run = Process([stack.app / "bin/cloakroom", *words], stack.env, stack.dir / "log/killed.log")
-                time.sleep(dice.uniform(0.05, 0.6))
-                run.stop(signal.SIGKILL)
-            stop.set()
-            loading.result()
-        wait_until(lambda: (stack.sql("UPDATE jobs SET locked_until = NULL, locked_by = NULL"), all_done(stack))[1], 60)
-        # tickets of copies that were under way
-        stack.sql("UPDATE deletion_tickets SET due_at = now()")
-        all_done(stack)
-        wait_until(lambda: scrub(stack, "--rate", "0")[0] == 0, 60, "a scrub that finds nothing broken")
-        wait_until(lambda: all_done(stack), 60)
-        assert scrub(stack, "--dry-run", "--rate", "0")[0] == 0
-        assert not stack.sql("SELECT 1 FROM dead_jobs")
-        assert len(stack.rows()) == len(kept) and len(bucket(stack) - stack.planned()) == len(kept)
-        assert_whole(stack)
-        for made, data in kept.values():
-            assert stack.get(made["url"]).body == data
-        assert stack.tool("audit", "--older-than", "0").returncode == 0
     finally:
         stop.set()
         stack.stop()

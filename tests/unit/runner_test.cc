@@ -23,7 +23,7 @@ struct FakeQueue : JobQueue {
   std::vector<std::pair<std::int64_t, milliseconds>> failed;
   std::string last_error;
   int away_calls = 0, waits = 0;
-  milliseconds waited_at_most{0};
+  milliseconds waited_at_most{0}, waited_first{0};
   std::size_t asked = 0;
 
   Status come() { return away_calls-- > 0 ? Status(Error{Errc::kDatabase, "away", {}, true}) : Status(Ok{}); }
@@ -61,7 +61,7 @@ struct FakeQueue : JobQueue {
     return Ok{};
   }
   Result<QueueWait> wait(int, milliseconds most) override {
-    ++waits;
+    if (++waits == 1) waited_first = most;
     waited_at_most = most;
     return QueueWait::kStopped;
   }
@@ -102,6 +102,43 @@ void a_batch_is_completed_in_one_call_and_failures_are_not_in_it() {
   CHECK((queue.completed == std::vector<std::int64_t>{1, 3}));
   CHECK_EQ(queue.failed.size(), 1u);
   CHECK(queue.failed[0].first == 2 && queue.failed[0].second == seconds(5));
+}
+
+void a_kind_pauses_while_its_store_is_away() {
+  FakeQueue queue;
+  const Error away{Errc::kStoreAway, "away", {}, true};
+  std::vector<std::int64_t> tried;
+  NeverStops stop;
+  const auto of = [](std::int64_t id, const char* kind) {
+    Job made = job(id);
+    made.kind = kind;
+    return made;
+  };
+  Runner runner(queue,
+                {{"copy",
+                  [&](const Job& j) {
+                    tried.push_back(j.id);
+                    return Status(away);
+                  }},
+                 {"other", [](const Job&) { return Status(Ok{}); }},
+                 {"mixed", [&](const Job&) { return Status(away); }}},
+                {.pauses_when_away = {"copy"}, .housekeeping = [&] {
+                   if (queue.waits > 0) stop.stop();
+                 }});
+  queue.due = {of(1, "copy"), of(2, "other"), of(3, "copy"), of(4, "copy"), of(5, "other")};
+  CHECK_EQ(CHECK_OK(runner.run_batch(stop.fd())), 5u);
+  CHECK((tried == std::vector<std::int64_t>{1} && queue.completed == std::vector<std::int64_t>{2, 5}));
+  CHECK((queue.released == std::vector<std::int64_t>{3, 4}));
+  // of any other kind the next may have another store
+  queue.failed.clear();
+  queue.due = {of(6, "mixed"), of(7, "mixed")};
+  CHECK_EQ(CHECK_OK(runner.run_batch(stop.fd())), 2u);
+  CHECK_EQ(queue.failed.size(), 2u);
+  // the store is asked again by the next batch; where nothing else is to be done, another one comes after a second
+  queue.due = {of(3, "copy"), of(4, "copy")};
+  runner.run(stop.fd());
+  CHECK((tried == std::vector<std::int64_t>{1, 3} && queue.waits > 0));
+  CHECK(queue.waited_first == seconds(1));
 }
 
 void a_kind_may_come_again_sooner_than_the_others() {
@@ -316,6 +353,7 @@ int main() {
   const CMUnitTest tests[] = {
       CASE(delays_double_from_five_seconds_to_an_hour),
       CASE(a_batch_is_completed_in_one_call_and_failures_are_not_in_it),
+      CASE(a_kind_pauses_while_its_store_is_away),
       CASE(a_kind_may_come_again_sooner_than_the_others),
       CASE(what_could_not_be_reported_is_reported_before_new_work),
       CASE(a_stop_within_a_batch_releases_the_rest),
