@@ -49,7 +49,7 @@ MemberAnswer move_share(const Config& config, const MoveRequest& request, MoveBo
   StoreMoveRules rules = store_move_rules(config, request.proof);
   rules.grace = request.grace;
   rules.ticket_life = std::max({config.orphan_grace, kTicketLife, request.grace});
-  if (request.rate > 0) rules.ticket_life += seconds(2 * kPlannedBytes / request.rate);
+  if (request.rate > 0) rules.ticket_life += seconds(4 * kPlannedBytes / request.rate);
   rules.part = part;
   rules.parts = request.parallel;
   rules.is_stop_asked = [&] { return board.stop.load(); };
@@ -228,7 +228,10 @@ void add_move(CLI::App& cli, Command& chosen) {
   command->add_option("--to", wishes->to, "the store that they shall be in")->check(is_store)->excludes(status);
   command->add_flag("--dry-run", request.dry_run, "only say how much it would move")->excludes(status);
   command->add_flag("--json", request.json, "the report as one JSON object; no progress bar");
-  command->add_option("--rate", request.rate, "read no more than so many bytes a second, such as 50M, in all")
+  command
+      ->add_option(
+          "--rate", request.rate,
+          "read no more than so many bytes a second, such as 50M, in all: of the source, and back from the target")
       ->transform(CLI::AsSizeValue(false));
   command->add_option("--parallel", request.parallel, "processes that share the work")
       ->check(CLI::Range(1U, kMostMovers))

@@ -28,7 +28,7 @@ Result<bool> ObjectCopier::holds(const Attachment& file, const ObjectKey& to) {
   if (!stored && stored.error().code == Errc::kNotFound) return false;
   if (!stored) return stored.error();
   if (stored->size_bytes != file.size_bytes) return false;
-  HashingSink sink([](std::size_t) -> Status { return Ok{}; });
+  HashingSink sink(rules_.pace);
   if (file.size_bytes > 0) TRY(target_.get(to, {0, file.size_bytes}, sink));
   return sink.finish() == file.sha256;
 }

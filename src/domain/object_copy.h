@@ -5,6 +5,8 @@
 // Memory   one copy buffer.
 #pragma once
 
+#include <functional>
+
 #include "domain/ports.h"
 #include "domain/stored_meta.h"
 
@@ -18,6 +20,8 @@ struct CopyRules {
   std::string object_cache_control;
   StoredHeadersOf stored_headers = {};
   Proof proof = Proof::kSize;
+  // Called with bytes of a copy as they are read back; may sleep. An error ends it.
+  std::function<Status(std::size_t)> pace = [](std::size_t) -> Status { return Ok{}; };
 };
 
 class ObjectCopier {

@@ -43,7 +43,16 @@ std::string variant_of(const MovableObject& object) {
   return object.variant->name + "/" + std::string(to_string(object.variant->format));
 }
 
+CopyRules paced(const StoreMoveRules& rules) {
+  CopyRules copy = rules.copy;
+  copy.pace = rules.pace;
+  return copy;
+}
+
 }  // namespace
+
+StoreMove::StoreMove(Parts parts, StoreMoveRules rules)
+    : p_(std::move(parts)), rules_(std::move(rules)), copier_(p_.target, paced(rules_)) {}
 
 Result<StoreMove::End> StoreMove::run() {
   Status walked = Ok{};

@@ -38,7 +38,8 @@ struct StoreMoveRules {
   std::chrono::seconds ticket_life{};
   unsigned part = 0, parts = 1;  // of the processes that share the work
   std::function<bool()> is_stop_asked = [] { return false; };
-  // Called with bytes of the source as they are read; may sleep. An error ends the walk.
+  // Called with bytes of the source, or of a copy that is read back, as they are read; may sleep. An error ends the
+  // walk.
   std::function<Status(std::size_t)> pace = [](std::size_t) -> Status { return Ok{}; };
   std::function<void(const MovableObject&, Moved)> moved = [](const MovableObject&, Moved) {};
 };
@@ -55,8 +56,7 @@ class StoreMove {
   };
   enum class End { kFinished, kStopped, kDifference };
 
-  StoreMove(Parts parts, StoreMoveRules rules)  // borrowed
-      : p_(std::move(parts)), rules_(std::move(rules)), copier_(p_.target, rules_.copy) {}
+  StoreMove(Parts parts, StoreMoveRules rules);  // borrowed
 
   Result<End> run();
   const MoveDifference& difference() const { return difference_; }  // after kDifference

@@ -94,7 +94,7 @@ def test_audit_fix_queues_each_orphan_once_wherever_it_is_killed(crowd):
     stack = crowd.stack
     orphans = crowd.put(FILES // 2)
     # previews whose objects are lost
-    lost = [(one["id"], one["id"].replace("-", "")[:2] + "/" + one["id"].replace("-", "")) for one in crowd.stale[:FILES // 20]]
+    lost = [(one["id"], f"lost/{one['id']}") for one in crowd.stale[:FILES // 20]]
 
     def lose_previews():
         stack.sql("INSERT INTO variants (attachment_id, name, format, mime_type, store, key, width, height, size_bytes,"

@@ -194,7 +194,7 @@ static void the_ticket_comes_first_and_the_row_last() {
   const fake::Journal wanted{"next", "plan", "put", "head", "get", "switch", "next", "next", "next", "next"};
   CHECK(w.journal == wanted);
   CHECK(w.is_moved() && w.row().file.key == kFirst);  // the key stays
-  CHECK_EQ(w.paced, 5u);
+  CHECK_EQ(w.paced, 10u);                             // read, and read back
   const auto& meta = w.target.inner.memory.objects().at(kFirst).meta;
   CHECK(meta.content_type == "text/plain" && meta.cache_control == "public");
   CHECK(w.rows.tickets.empty() && w.rows.left.at(kFirst) == kFirst);
