@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "domain/hashing_sink.h"
+
 namespace cloakroom {
 namespace {
 
@@ -16,23 +18,6 @@ constexpr int kMostWalks = 3;
 Error over() {
   return Error{Errc::kUnavailable, "the move ends here"};
 }
-
-// Hashes what a store sends, at the pace that the caller gives, and keeps it.
-class PacedSpool final : public ByteSink {
- public:
-  PacedSpool(Spool& spool, const std::function<Status(std::size_t)>& pace) : spool_(spool), pace_(pace) {}
-  Status write(std::span<const std::byte> bytes) override {
-    hash_.update(bytes);
-    TRY(spool_.write(bytes));
-    return pace_(bytes.size());
-  }
-  Sha256Digest finish() { return hash_.finish(); }
-
- private:
-  Spool& spool_;
-  const std::function<Status(std::size_t)>& pace_;
-  Sha256 hash_;
-};
 
 Error differs() {
   return Error{Errc::kInternal, "the source has other bytes than its row says"};
@@ -186,7 +171,7 @@ Result<StoreMove::Source> StoreMove::read_source(const Attachment& file) {
   if (info.size_bytes != file.size_bytes) return differs();
   TRY_ASSIGN(UniqueFd nameless, p_.nameless());
   source.spool = std::make_unique<Spool>(std::move(nameless));
-  PacedSpool sink(*source.spool, rules_.pace);
+  HashingSink sink(rules_.pace, source.spool.get());
   if (file.size_bytes > 0) TRY(p_.source.get(*key, {0, file.size_bytes}, sink));
   if (sink.finish() != file.sha256) return differs();
   source.bytes = source.spool->range();
