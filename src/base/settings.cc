@@ -215,7 +215,7 @@ constexpr std::array kSettings{
         "IMAGE_REUSE", "1", false, "",
         "JPEGs that one process of cloakroom-image may make, one after another, 1 to 1000. 1: a process for each "
         "picture, so that a decoder that was taken over by one never sees another. More is faster (a new process costs "
-        "a quarter of a thumbnail), for where those who upload are trusted; all other types keep a process each."},
+        "two fifths of a thumbnail), for where those who upload are trusted; all other types keep a process each."},
     Setting{
         "IMAGE_FFMPEG", "/usr/bin/ffmpeg", false, "",
         "Program that takes a picture out of a film and draws a sound, run by cloakroom-image; `ffprobe` must be in "
