@@ -165,13 +165,13 @@ std::string fingerprint_of(const Described& described, const Plan& plan) {
 }
 
 int run_backfill(const Wishes& wishes) {
-  const auto config = settings_or_complain();
-  if (!config) return kExitConfig;
-  const auto described = read_mapping(wishes.mapping);
+  const auto described = read_mapping(wishes.mapping);  // it may be in root's home
   if (!described) {
     complain(described.error());
     return kExitConfig;
   }
+  const auto config = settings_or_complain();
+  if (!config) return kExitConfig;
   const BackfillMapping& mapping = described->mapping;
   const StopSignals stop;
   const SystemClock clock;

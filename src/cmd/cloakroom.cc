@@ -16,19 +16,22 @@
 namespace cloakroom {
 
 namespace {
-bool has_instance = false;  // --instance was given
+bool has_instance = false;  // --instance was given: set once, before any command runs
 }  // namespace
 
 std::optional<Config> settings_or_complain(RunAs whom) {
+  std::optional<SystemUser> user;
+  if (has_instance && whom == RunAs::kWorkers) user = user_of_workers(::getenv("UPLOAD_STORAGE_PATH"));
+  if (user) ::setenv("HOME", user->home.c_str(), 1);  // settings may name files in it, and libpq looks there
   auto config = read_config(process_environment());
   if (!config) {
     std::cerr << config.error().detail;
     return std::nullopt;
   }
   set_log_level(log_level(*config));
-  if (has_instance && whom == RunAs::kWorkers) {
-    if (const Status become = become_user_of(config->storage_path); !become) {
-      complain(become.error());
+  if (user) {
+    if (const Status done = become(*user); !done) {
+      complain(done.error());
       return std::nullopt;
     }
   }

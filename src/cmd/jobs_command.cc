@@ -159,7 +159,6 @@ int work(const Config& settings, bool once, const Housekeeper& housekeeper) {
                                    {"make_variants", kLongestPictureRetry},
                                    {"copy_object", kLongestCopyRetry},
                                    {"repair_object", kLongestCopyRetry}},
-                 .pauses_when_away = {"move_object", "copy_object", "repair_object"},
                  .together = together,
                  .housekeeping = housekeeping,
                  .housekeeping_in = housekeeping_in});
@@ -174,7 +173,9 @@ int work(const Config& settings, bool once, const Housekeeper& housekeeper) {
     if (!taken) return complain(taken.error());
     if (*taken > 0) continue;
     if (purger) purger->purge();
-    return kExitDone;
+    if (!runner.is_paused()) return kExitDone;
+    std::cerr << "cloakroom: the store is away; what needs it is left for later\n";
+    return kExitTryLater;
   }
 }
 

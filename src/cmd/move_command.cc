@@ -26,7 +26,6 @@ using std::chrono::seconds;
 constexpr milliseconds kLookEvery{100};
 constexpr seconds kKeepLockEvery{2};
 constexpr seconds kTicketLife{86400};
-constexpr std::uint64_t kPlannedBytes = 1ULL << 30;  // of one plan, but for a file that is larger
 
 struct Wishes {
   MoveRequest request;
@@ -49,7 +48,7 @@ MemberAnswer move_share(const Config& config, const MoveRequest& request, MoveBo
   StoreMoveRules rules = store_move_rules(config, request.proof);
   rules.grace = request.grace;
   rules.ticket_life = std::max({config.orphan_grace, kTicketLife, request.grace});
-  if (request.rate > 0) rules.ticket_life += seconds(4 * kPlannedBytes / request.rate);
+  rules.bytes_per_second = request.rate;
   rules.part = part;
   rules.parts = request.parallel;
   rules.is_stop_asked = [&] { return board.stop.load(); };

@@ -3,11 +3,11 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 
 #include "base/file.h"
 
@@ -16,39 +16,29 @@ namespace {
 
 constexpr const char* kUnitsUser = "www-data";  // User= in systemd/*.service
 
-struct User {
-  std::string name, home;
-  ::uid_t uid = 0;
-  ::gid_t gid = 0;
-};
-
-User found(const ::passwd* entry) {
-  return entry == nullptr ? User{} : User{entry->pw_name, entry->pw_dir, entry->pw_uid, entry->pw_gid};
-}
-
-User user_of(const std::string& folder) {
-  struct stat info {};
-  if (::stat(folder.c_str(), &info) == 0 && info.st_uid != 0) {
-    User owner = found(::getpwuid(info.st_uid));
-    if (owner.uid == 0) owner = {"", "/", info.st_uid, info.st_gid};  // a number that nobody here knows by name
-    return owner;
-  }
-  return found(::getpwnam(kUnitsUser));
+std::optional<SystemUser> known(const ::passwd* entry) {
+  if (entry == nullptr || entry->pw_uid == 0) return std::nullopt;
+  return SystemUser{entry->pw_name, entry->pw_dir, entry->pw_uid, entry->pw_gid};
 }
 
 }  // namespace
 
-Status become_user_of(const std::string& folder) {
-  if (::geteuid() != 0) return Ok{};
-  const User user = user_of(folder);
-  if (user.uid == 0) return Ok{};  // of a container, say, in which all is root's
-  const int grouped =
-      user.name.empty() ? ::setgroups(0, nullptr) : ::initgroups(user.name.c_str(), user.gid);  // adm, clamav, ...
+std::optional<SystemUser> user_of_workers(const std::string& folder) {
+  if (::geteuid() != 0) return std::nullopt;
+  struct stat info {};
+  if (::stat(folder.c_str(), &info) != 0 || info.st_uid == 0) return known(::getpwnam(kUnitsUser));
+  if (auto owner = known(::getpwuid(info.st_uid))) return owner;
+  return SystemUser{.name = "", .uid = info.st_uid, .gid = info.st_uid};  // never a group of root's
+}
+
+Status become(const SystemUser& user) {
+  const int grouped = user.name.empty() ? ::setgroups(0, nullptr) : ::initgroups(user.name.c_str(), user.gid);
   if (grouped != 0 || ::setresgid(user.gid, user.gid, user.gid) != 0 ||
       ::setresuid(user.uid, user.uid, user.uid) != 0) {
-    return errno_error("become the user of", folder, errno);
+    return errno_error("become the user of the workers,", user.name.empty() ? std::to_string(user.uid) : user.name,
+                       errno);
   }
-  ::setenv("HOME", user.home.c_str(), 1);
+  ::prctl(PR_SET_DUMPABLE, 0);
   ::umask(0077);  // as in the units
   return Ok{};
 }

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "db/copies.h"
+
 namespace cloakroom {
 
 // Column positions in CLOAKROOM_ATTACHMENT_COLUMNS. Fixed, because PQfnumber copies and folds the name at each call:
@@ -92,12 +94,9 @@ constexpr Statement kCommitKept{"commit_kept", CLOAKROOM_TAKE_TICKETS
                                 " INSERT INTO jobs (kind, payload, priority) SELECT 'move_object',"
                                 " jsonb_build_object('id', id, 'store', store, 'key', key), -2 FROM made"};
 
-constexpr Statement kCommitWithCopies{
-    "commit_with_copies", CLOAKROOM_TAKE_TICKETS
-    ", made AS (" CLOAKROOM_INSERT_UPLOAD
-    " RETURNING id, size_bytes),"
-    " wanted AS (INSERT INTO copies (attachment_id, size_bytes) SELECT id, size_bytes FROM made)"
-    " INSERT INTO jobs (kind, payload, priority) SELECT 'copy_object', jsonb_build_object('id', id), -2 FROM made"};
+constexpr Statement kCommitWithCopies{"commit_with_copies", CLOAKROOM_TAKE_TICKETS
+                                      ", made AS (" CLOAKROOM_INSERT_UPLOAD
+                                      " RETURNING id, size_bytes)," CLOAKROOM_WISHES("made") " SELECT FROM made"};
 
 // An UPDATE that waited for another one looks at the row anew, so of two at once the second finds another key.
 constexpr Statement kSwitchObject{

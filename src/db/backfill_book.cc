@@ -1,6 +1,8 @@
 // backfill_book.cc — the statements of the book.
 #include "db/backfill_book.h"
 
+#include "db/copies.h"
+
 namespace cloakroom {
 namespace {
 
@@ -49,9 +51,7 @@ constexpr Statement kCommit{
     " VALUES ($2::text, $3::text, $4::text, $5::uuid)),"
     " pictures AS (INSERT INTO jobs (kind, payload, priority)"
     " SELECT 'make_variants', jsonb_build_object('id', $5::uuid), -1 WHERE $6::bool),"
-    " wanted AS (INSERT INTO copies (attachment_id, size_bytes) SELECT $5::uuid, $12::int8 WHERE $17::bool),"
-    " copying AS (INSERT INTO jobs (kind, payload, priority)"
-    " SELECT 'copy_object', jsonb_build_object('id', $5::uuid), -2 WHERE $17::bool)"
+    CLOAKROOM_WISHES("(SELECT $5::uuid AS id, $12::int8 AS size_bytes WHERE $17::bool) taken")
     " INSERT INTO attachments (id, status, message_id, uploader_id, dialog_id, account_id, filename, mime_type,"
     " size_bytes, sha256, store, key, created_at, linked_at)"
     " SELECT $5::uuid, 'linked', $3::text, $7::text, $8::text, $9::text, $10::text, $11::text, $12::int8, $13::bytea,"

@@ -13,6 +13,12 @@ namespace cloakroom {
 
 // The columns behind CLOAKROOM_ATTACHMENT_COLUMNS that read_file_with_copy() reads; `c` is the table.
 #define CLOAKROOM_COPY_COLUMNS "c.attachment_id IS NOT NULL AS is_wanted, c.store AS copy_store, c.key AS copy_key"
+// Two CTEs: a wish for a copy of each file of `rows` (FROM of id and size_bytes), and its job. Of who writes the row.
+#define CLOAKROOM_WISHES(rows)                                                                  \
+  " wanted AS (INSERT INTO copies (attachment_id, size_bytes) SELECT id, size_bytes FROM " rows \
+  " ON CONFLICT DO NOTHING),"                                                                   \
+  " copying AS (INSERT INTO jobs (kind, payload, priority)"                                     \
+  " SELECT 'copy_object', jsonb_build_object('id', id), -2 FROM " rows ")"
 Result<FileWithCopy> read_file_with_copy(const ResultSet& set, int row);
 
 class PgCopies final : public CopyRows {

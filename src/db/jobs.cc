@@ -12,7 +12,7 @@ constexpr Statement kClaim{"claim_jobs",
                            "WITH due AS (SELECT id FROM jobs WHERE run_at <= now()"
                            " AND (locked_until IS NULL OR locked_until < now())"
                            " AND (coalesce(payload->>'key', '') NOT LIKE '.kept/%'"
-                           " OR starts_with(payload->>'key', $4::text))"
+                           " OR starts_with(payload->>'key', $4::text)) AND priority >= $5::int4"
                            " ORDER BY priority DESC, run_at, id LIMIT $1::int8 FOR UPDATE SKIP LOCKED),"
                            " taken AS (UPDATE jobs j SET locked_until = now() + $3::int8 * interval '1 second',"
                            " locked_by = $2::text, attempts = j.attempts + 1,"
@@ -109,13 +109,13 @@ Result<std::vector<std::string>> PgJobQueue::due_objects(std::size_t most) {
   return out;
 }
 
-Result<std::vector<Job>> PgJobQueue::claim(std::size_t most) {
+Result<std::vector<Job>> PgJobQueue::claim(std::size_t most, int least_priority) {
   TRY(listen());
   TRY(collect_tickets());
   Params params;
   params.int8(static_cast<std::int64_t>(most)).text(runner_);
   params.int8(std::chrono::duration_cast<std::chrono::seconds>(kJobLease).count());
-  params.text(kept_prefix_);
+  params.text(kept_prefix_).int4(least_priority);
   TRY_ASSIGN(const auto set, database_.run(kClaim, params));
   std::vector<Job> jobs;
   jobs.reserve(static_cast<std::size_t>(set.rows()));

@@ -20,7 +20,7 @@ class PgJobQueue : public JobQueue {
   PgJobQueue(Database& database, std::string runner, std::string kept_prefix = "")
       : database_(database), runner_(std::move(runner)), kept_prefix_(std::move(kept_prefix)) {}
 
-  Result<std::vector<Job>> claim(std::size_t most) override;
+  Result<std::vector<Job>> claim(std::size_t most, int least_priority) override;
   Status complete(std::span<const std::int64_t> ids) override;
   Status fail(std::int64_t id, std::chrono::milliseconds again_in, std::string_view error, int failure) override;
   Status give_up(std::int64_t id, std::string_view error, int failure) override;

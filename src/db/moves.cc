@@ -2,6 +2,7 @@
 #include "db/moves.h"
 
 #include "db/attachments.h"
+#include "db/copies.h"
 #include "db/variants.h"
 
 namespace cloakroom {
@@ -50,10 +51,7 @@ constexpr Statement kSwitchFile{"switch_file", CLOAKROOM_SWITCH(CLOAKROOM_FILE_R
 constexpr Statement kSwitchFileToCopy{
     "switch_file_to_copy",
     CLOAKROOM_SWITCH(CLOAKROOM_FILE_ROW,
-                     " wanted AS (INSERT INTO copies (attachment_id, size_bytes)"
-                     " SELECT $2::uuid, complete.size_bytes FROM complete ON CONFLICT DO NOTHING),"
-                     " copying AS (INSERT INTO jobs (kind, payload, priority)"
-                     " SELECT 'copy_object', jsonb_build_object('id', $2::uuid), -2 FROM complete),")};
+                     CLOAKROOM_WISHES("(SELECT $2::uuid AS id, size_bytes FROM complete) come") ",")};
 constexpr Statement kSwitchVariant{
     "switch_variant", CLOAKROOM_SWITCH("UPDATE variants t SET store = $5::text, key = $6::text FROM gone"
                                        " WHERE t.attachment_id = $2::uuid AND t.store = $3::text AND t.key = $4::text",

@@ -4,12 +4,14 @@
 //          release()d (again, now, as if never taken) or given up (a dead letter, until a sysadmin has it tried again).
 //          A runner that dies holds it until the lease is over, and that counts as a failure of the job.
 //          So a handler may run twice for one job, and must end in the same state.
-// Order    by priority, higher first: deletions 0, pictures and repairs -1, moves and copies -2.
+// Order    by priority, higher first: deletions 0, pictures and repairs -1, moves and copies -2, which are nothing
+//          without S3.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,6 +24,8 @@
 namespace cloakroom {
 
 inline constexpr std::chrono::minutes kJobLease{5};
+inline constexpr int kAnyPriority = std::numeric_limits<int>::min();
+inline constexpr int kNeedsS3 = -2;  // a priority, of nothing else
 
 struct Job {
   std::int64_t id = 0;
@@ -68,8 +72,9 @@ class JobQueue {
  public:
   virtual ~JobQueue() = default;
 
-  // Up to `most` jobs that are due, urgent ones first. Never a job that another runner holds.
-  virtual Result<std::vector<Job>> claim(std::size_t most) = 0;
+  // Up to `most` jobs that are due and of this priority at least, urgent ones first. Never a job that another runner
+  // holds.
+  virtual Result<std::vector<Job>> claim(std::size_t most, int least_priority) = 0;
   // These four touch only jobs that this runner still holds.
   virtual Status complete(std::span<const std::int64_t> ids) = 0;
   // `failure` 1, or 0 for an outage, which is no fault of the job.

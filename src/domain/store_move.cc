@@ -79,6 +79,14 @@ Result<bool> StoreMove::walk(MovableRows rows) {
   }
 }
 
+// Each file is read at most three times: what lies in the target, the source, the copy. The others have their share.
+std::chrono::seconds StoreMove::life_of_tickets(std::span<const MovableObject> page) const {
+  if (rules_.bytes_per_second == 0) return rules_.ticket_life;
+  std::uint64_t bytes = 0;
+  for (const MovableObject& one : page) bytes += one.file.size_bytes;
+  return rules_.ticket_life + std::chrono::seconds(3 * bytes / rules_.bytes_per_second * rules_.parts);
+}
+
 Status StoreMove::move_page(std::span<const MovableObject> page) {
   std::vector<MoveNames> names;
   names.reserve(page.size());
@@ -89,7 +97,7 @@ Status StoreMove::move_page(std::span<const MovableObject> page) {
     const bool keeps = own && is_own_key(rules_.keys.prefix, own->str());
     names.push_back({keeps ? *std::move(own) : fresh, fresh});
   }
-  TRY_ASSIGN(const auto plans, p_.rows.plan(p_.target.kind(), names, rules_.ticket_life));
+  TRY_ASSIGN(const auto plans, p_.rows.plan(p_.target.kind(), names, life_of_tickets(page)));
   if (plans.size() != page.size()) BUG("a plan is not of as many moves as were asked for");
   for (std::size_t i = 0; i < page.size(); ++i) {
     is_over_ = rules_.is_stop_asked();

@@ -35,8 +35,9 @@ struct StoreMoveRules {
   KeyRule keys;  // for fresh ones
   CopyRules copy;
   std::chrono::seconds grace{};
-  std::chrono::seconds ticket_life{};
-  unsigned part = 0, parts = 1;  // of the processes that share the work
+  std::chrono::seconds ticket_life{};  // and the time that the pace takes
+  std::uint64_t bytes_per_second = 0;  // of all processes together, that `pace` keeps; 0: no pace
+  unsigned part = 0, parts = 1;        // of the processes that share the work
   std::function<bool()> is_stop_asked = [] { return false; };
   // Called with bytes of the source, or of a copy that is read back, as they are read; may sleep. An error ends the
   // walk.
@@ -70,6 +71,7 @@ class StoreMove {
 
   Result<bool> walk(MovableRows rows);  // whether there was any
   Status move_page(std::span<const MovableObject> page);
+  std::chrono::seconds life_of_tickets(std::span<const MovableObject> page) const;
   Status move_one(const MovableObject& object, const PlannedMove& plan);
   Result<Moved> copy_and_switch(const MovableObject& object, const PlannedMove& plan);
   Result<Source> read_source(const Attachment& file);

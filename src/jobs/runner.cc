@@ -95,7 +95,7 @@ Status Runner::note(const Job& job, const Status& outcome, milliseconds took) {
         {{"kind", job.kind}, {"id", job.id}, {"attempts", job.attempts}, {"ms", took.count()}});
     return Ok{};
   }
-  if (outcome.error().code == Errc::kStoreAway && options_.pauses_when_away.contains(job.kind)) away_.insert(job.kind);
+  if (outcome.error().code == Errc::kStoreAway && job.priority <= kNeedsS3) paused_until_ = Clock::now() + kPause;
   const int failure = outcome.error().retryable ? 0 : 1;
   if (failure > 0 && job.failures + failure >= options_.most_failures) {
     log(Level::kError, "job.dead",
@@ -136,13 +136,12 @@ Status Runner::settle() {
 Result<std::size_t> Runner::run_batch(int stop_fd) {
   TRY(settle());  // what the last batch could not report
   const auto lease_begin = Clock::now();
-  TRY_ASSIGN(auto jobs, queue_.claim(options_.batch_jobs));
+  TRY_ASSIGN(auto jobs, queue_.claim(options_.batch_jobs, is_paused() ? kNeedsS3 + 1 : kAnyPriority));
   const std::size_t taken = jobs.size();
   TRY(give_up_killers(jobs));
-  away_.clear();
   std::vector<std::int64_t> untried;
   for (std::size_t i = 0; i < jobs.size();) {
-    if (away_.contains(jobs[i].kind)) {
+    if (jobs[i].priority <= kNeedsS3 && is_paused()) {
       untried.push_back(jobs[i++].id);
       continue;
     }
@@ -159,7 +158,6 @@ Result<std::size_t> Runner::run_batch(int stop_fd) {
     if (together == 0) TRY(run_job(jobs[i]));
     i += std::max<std::size_t>(together, 1);
   }
-  is_stuck_ = !away_.empty() && done_.empty();
   TRY(settle());
   if (!untried.empty()) TRY(queue_.release(untried));
   return taken;
@@ -171,9 +169,9 @@ void Runner::run(int stop_fd) {
   while (!is_stopped(stop_fd, milliseconds(0))) {
     if (options_.housekeeping) options_.housekeeping();
     auto taken = run_batch(stop_fd);
-    if (taken && *taken > 0 && !is_stuck_) continue;
+    if (taken && *taken > 0) continue;
     auto sleep = options_.housekeeping_in ? std::min(options_.idle, options_.housekeeping_in()) : options_.idle;
-    if (std::exchange(is_stuck_, false)) sleep = std::min(sleep, kPause);
+    if (is_paused()) sleep = std::min(sleep, kPause);
     auto waited = taken ? queue_.wait(stop_fd, std::max(sleep, milliseconds(1))) : Result<QueueWait>(taken.error());
     if (waited) {
       if (std::exchange(lost, false)) log(Level::kInfo, "jobs.queue_back", {});

@@ -8,9 +8,8 @@
 //          letter; so do the deaths of as many runners that had it.
 // Urgent   work of low priority (below 0) is given back after `patience`, so that what came meanwhile and is more
 //          urgent comes next.
-// Pauses   of a kind that is nothing without its store (pauses_when_away), no other job of the batch is tried once one
-//          found the store away; where a batch got nothing done, the next one waits a second. So a long queue of them
-//          costs no more than a short one, and what else comes is done meanwhile.
+// Pause    once a job that is nothing without S3 (kNeedsS3) found it away, the others are left where they are for a
+//          second: a million of them cost no more than one, and all else is done meanwhile.
 // Lease    a batch that takes longer than half of kJobLease gives the rest back, so that no job has two runners.
 // Away     when the queue is away the runner tries again after 0.1 s … 5 s; what it finished meanwhile it reports then.
 // Log      job.done, job.failed and job.dead with kind, id and attempts, never a payload; jobs.queue_lost,
@@ -21,7 +20,6 @@
 #include <cstddef>
 #include <functional>
 #include <map>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,7 +41,6 @@ struct RunnerOptions {
   std::chrono::milliseconds patience{1000};
   int most_failures = 20;
   std::map<std::string, std::chrono::milliseconds, std::less<>> longest_retry = {};  // by kind, where shorter
-  std::set<std::string, std::less<>> pauses_when_away = {};
   std::function<double()> chance = {};      // 0 <= x < 1; empty: a generator of its own
   JobGroupHandlers together = {};           // asked before the handler of the kind
   std::function<void()> housekeeping = {};  // called between batches, at least every `idle`; empty: nothing
@@ -61,6 +58,8 @@ class Runner {
   void run(int stop_fd);
   // One batch; how many jobs were taken. For run(), for tests, and for tools that empty the queue once.
   Result<std::size_t> run_batch(int stop_fd);
+  // Whether jobs are left alone for now, as their store is away.
+  bool is_paused() const { return std::chrono::steady_clock::now() < paused_until_; }
 
  private:
   Status run_job(const Job& job);
@@ -74,9 +73,8 @@ class Runner {
   JobQueue& queue_;
   JobHandlers handlers_;
   RunnerOptions options_;
-  std::vector<std::int64_t> done_;           // finished, and not yet reported to the queue
-  std::set<std::string, std::less<>> away_;  // kinds that pause for the rest of this batch
-  bool is_stuck_ = false;                    // a kind paused in the last batch, and nothing was done in it
+  std::vector<std::int64_t> done_;  // finished, and not yet reported to the queue
+  std::chrono::steady_clock::time_point paused_until_{};
 };
 
 }  // namespace cloakroom

@@ -175,19 +175,19 @@ struct Render {
 Result<Attachment> readable(App& app, const Context& context, const Uuid& id) {
   TRY_ASSIGN(auto found, find_file(app, context, id));
   TRY(check_read_file(app.options.visibility, context.caller, found));
-  return as_readable_now(app, context, std::move(found->attachment));
+  return as_readable_now(app, {app.options.visibility, context.caller}, std::move(found->attachment));
 }
 
 }  // namespace
 
-Result<Attachment> as_readable_now(App& app, const Context& context, Attachment file) {
+Result<Attachment> as_readable_now(App& app, const Reader& reader, Attachment file) {
   if (app.fallback != nullptr && !file.external_url && file.store == app.fallback->kind()) {
     const auto key = ObjectKey::parse(file.key);
     if (!key) return file;
     const auto there = app.fallback->head(*key);
     if (there || there.error().code != Errc::kNotFound) return file;
-    TRY_ASSIGN(auto found, app.rows.find(file.id, context.caller.user_id));
-    if (!found || found->attachment.status == AttachmentStatus::kQuarantined) return cloaked();
+    TRY_ASSIGN(auto found, app.rows.find(file.id, reader.caller.user_id));
+    TRY(check_read_file(reader.visibility, reader.caller, found));
     file = std::move(found->attachment);
   }
   return app.copy_reader == nullptr ? file : app.copy_reader->as_served(std::move(file));

@@ -26,7 +26,9 @@ Result<std::optional<Attachment>> readable_of(App& app, const Context& context, 
     TRY_ASSIGN(auto found, i == 0 ? find_file(app, context, id) : app.rows.find(id, context.caller.user_id));
     Caller caller = context.caller;
     if (is_granted) caller.granted_id = id;  // nginx named the address, which means this file
-    if (check_read_file(visibility, caller, found)) return std::optional(std::move(found->attachment));
+    if (!check_read_file(visibility, caller, found)) continue;
+    TRY_ASSIGN(Attachment file, as_readable_now(app, {visibility, caller}, std::move(found->attachment)));
+    return std::optional(std::move(file));
   }
   return std::optional<Attachment>();
 }
@@ -38,11 +40,8 @@ Result<Response> get_legacy(App& app, const Context& context) {
   const auto path = legacy_path(context.request.path, {rules.path, true});
   if (!path) return cloaked();
   TRY_ASSIGN(const std::vector<Uuid> ids, app.legacy->ids_of(path->str(), kMostAttachments));
-  TRY_ASSIGN(auto attachment, readable_of(app, context, ids));
-  if (attachment) {
-    TRY_ASSIGN(const Attachment file, as_readable_now(app, context, *std::move(attachment)));
-    return file_answer(app, context, file);
-  }
+  TRY_ASSIGN(const auto attachment, readable_of(app, context, ids));
+  if (attachment) return file_answer(app, context, *attachment);
   if (!ids.empty() || app.legacy_files == nullptr) return cloaked();
   TRY(check_read_legacy(rules.access, context.caller, app.identity.is_granted(evidence_of(context.request))));
   TRY_ASSIGN(const LegacyOpened opened, app.legacy_files->open(*path));

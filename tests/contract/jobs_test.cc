@@ -95,15 +95,15 @@ std::string sleeping_session(World& w) {
 void a_claimed_job_is_nobody_elses_until_its_lease_is_over() {
   World w;
   w.add(3);
-  const auto mine = CHECK_OK(w.queue.claim(2));
+  const auto mine = CHECK_OK(w.queue.claim(2, kAnyPriority));
   CHECK_EQ(mine.size(), 2u);
   CHECK(mine[0].kind == "test" && mine[0].payload == "1" && mine[0].attempts == 1);
   PgJobQueue other(w.database, "runner-2");
-  const auto theirs = CHECK_OK(other.claim(10));
+  const auto theirs = CHECK_OK(other.claim(10, kAnyPriority));
   CHECK(theirs.size() == 1 && theirs[0].payload == "3");
   CHECK_EQ(w.count("locked_until BETWEEN now() + interval '4 min' AND now() + interval '5 min'"), "3");
   CHECK_OK(w.database.run_script("UPDATE jobs SET locked_until = now() - interval '1 s' WHERE locked_by = 'runner-1'"));
-  const auto inherited = CHECK_OK(other.claim(10));
+  const auto inherited = CHECK_OK(other.claim(10, kAnyPriority));
   CHECK(inherited.size() == 2 && inherited[0].attempts == 2);
   // Too late: whoever lost the lease no longer decides.
   CHECK_OK(w.queue.complete(std::vector<std::int64_t>{mine[0].id}));
@@ -117,17 +117,20 @@ void urgent_jobs_come_first_then_the_longest_due_and_never_early_ones() {
   CHECK_OK(w.database.run_script(
       "INSERT INTO jobs (kind, priority, run_at) VALUES ('late', 0, now()),"
       " ('early', 9, now() + interval '1 min'), ('old', 0, now() - interval '1 h'), ('urgent', 5, now())"));
-  const auto jobs = CHECK_OK(w.queue.claim(10));
+  const auto jobs = CHECK_OK(w.queue.claim(10, kAnyPriority));
   CHECK_EQ(jobs.size(), 3u);
   CHECK(jobs[0].kind == "urgent" && jobs[1].kind == "old" && jobs[2].kind == "late");
+  CHECK_OK(w.database.run_script("INSERT INTO jobs (kind, priority) VALUES ('copy', -2), ('picture', -1)"));
+  const auto without_s3 = CHECK_OK(w.queue.claim(10, kNeedsS3 + 1));
+  CHECK(without_s3.size() == 1 && without_s3[0].kind == "picture");
 }
 
 void a_released_job_is_as_if_never_taken() {
   World w;
   w.add(1);
-  const auto taken = CHECK_OK(w.queue.claim(1));
+  const auto taken = CHECK_OK(w.queue.claim(1, kAnyPriority));
   CHECK_OK(w.queue.release(std::vector<std::int64_t>{taken[0].id}));
-  const auto again = CHECK_OK(w.queue.claim(1));
+  const auto again = CHECK_OK(w.queue.claim(1, kAnyPriority));
   CHECK(again.size() == 1 && again[0].id == taken[0].id && again[0].attempts == 1);
 }
 
@@ -139,7 +142,7 @@ void a_due_ticket_becomes_a_job_and_its_upload_is_refused() {
     return CHECK_OK(w.rows.plan_deletions(one.store, keys, std::chrono::seconds(grace)));
   };
   const auto late = plan(a, 0), early = plan(b, 600);
-  const auto taken = CHECK_OK(w.queue.claim(10));
+  const auto taken = CHECK_OK(w.queue.claim(10, kAnyPriority));
   CHECK(taken.size() == 1 && taken[0].kind == "delete_object");
   CHECK(taken[0].payload.find(a.key) != std::string::npos && taken[0].payload.find("local") != std::string::npos);
   CHECK_ERR(w.rows.commit_upload(std::vector<Attachment>{a}, late), Errc::kConflict);
@@ -155,9 +158,9 @@ void a_ticket_whose_upload_is_committing_is_left_to_it() {
   CHECK_OK(w.rows.commit_upload(std::vector<Attachment>{a}, tickets));
   Database other(options(w.database.schema()));
   PgJobQueue queue(other, "runner-2");
-  CHECK(CHECK_OK(queue.claim(10)).empty());  // and does not wait
+  CHECK(CHECK_OK(queue.claim(10, kAnyPriority)).empty());  // and does not wait
   CHECK_OK(w.database.commit());
-  CHECK(CHECK_OK(queue.claim(10)).empty());
+  CHECK(CHECK_OK(queue.claim(10, kAnyPriority)).empty());
 }
 
 void a_batch_is_done_and_gone_a_failure_comes_back_later_with_its_reason() {
@@ -284,7 +287,7 @@ void what_was_done_while_the_queue_was_away_is_reported_when_it_is_back() {
 // The first job of the queue, claimed `times` times and each time left to die with its runner.
 void crash_with(World& w, int times) {
   for (int i = 0; i < times; ++i) {
-    CHECK_EQ(CHECK_OK(w.queue.claim(1)).size(), 1u);
+    CHECK_EQ(CHECK_OK(w.queue.claim(1, kAnyPriority)).size(), 1u);
     CHECK_OK(w.database.run_script("UPDATE jobs SET locked_until = now() - interval '1 s'"));
   }
 }
@@ -327,14 +330,14 @@ void dead_letters_are_listed_with_their_reason_and_tried_again_when_somebody_say
                  {.most_failures = 1});
   CHECK_EQ(CHECK_OK(failing.run_batch(w.stop.fd())), 3u);
   CHECK_EQ(w.count(), "0");
-  CHECK(CHECK_OK(w.queue.claim(10)).empty());
+  CHECK(CHECK_OK(w.queue.claim(10, kAnyPriority)).empty());
   PgJobOverview overview(w.database);
   const auto dead = CHECK_OK(overview.dead(2));
   CHECK_EQ(dead.size(), 2u);
   CHECK(dead[0].kind == "test" && dead[0].error == "bad 3" && dead[0].attempts == 1 && dead[0].failures == 1);
   CHECK_EQ(CHECK_OK(overview.retry(dead[0].id)), 1u);
   CHECK_EQ(CHECK_OK(overview.retry(dead[0].id)), 0u);
-  const auto again = CHECK_OK(w.queue.claim(10));
+  const auto again = CHECK_OK(w.queue.claim(10, kAnyPriority));
   CHECK(again.size() == 1 && again[0].id == dead[0].id && again[0].payload == "3");
   CHECK(again[0].attempts == 2 && again[0].failures == 0);  // not as if nobody ever began it
   CHECK_EQ(CHECK_OK(overview.retry(std::nullopt)), 2u);
@@ -348,7 +351,7 @@ void the_overview_counts_each_kind() {
       " ('a', now() - interval '90 s', NULL, 0, NULL), ('a', now() + interval '1 h', 'x', 3, now() - interval '300 s'),"
       " ('later', now() + interval '7 d', NULL, 0, NULL);"
       " INSERT INTO dead_jobs VALUES (1000000, 'gone', '{}', 0, 1, 1, 'x', now())"));
-  CHECK_EQ(CHECK_OK(w.queue.claim(1)).size(), 1u);
+  CHECK_EQ(CHECK_OK(w.queue.claim(1, kAnyPriority)).size(), 1u);
   const auto kinds = CHECK_OK(PgJobOverview(w.database).by_kind());
   CHECK_EQ(kinds.size(), 4u);
   CHECK(kinds[0].kind == "a" && kinds[0].due == 0 && kinds[0].running == 1 && kinds[0].later == 1);

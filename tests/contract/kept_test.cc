@@ -110,15 +110,15 @@ void jobs_for_a_file_on_a_nodes_disk_are_that_nodes() {
   Database other{options()};
   PgJobQueue first(other, "r1", ".kept/n1/");
   std::string kinds;
-  for (const Job& job : CHECK_OK(first.claim(10))) {
+  for (const Job& job : CHECK_OK(first.claim(10, kAnyPriority))) {
     kinds += job.kind + " ";
     CHECK(job.payload.find(".kept/n10") == std::string::npos && job.payload.find(".kept/n2") == std::string::npos);
   }
   CHECK_EQ(kinds, "test test move_object move_object ");  // moves come last
   PgJobQueue second(other, "r2", ".kept/n2/");
-  CHECK_EQ(CHECK_OK(second.claim(10)).size(), 2u);  // the move and the deletion
+  CHECK_EQ(CHECK_OK(second.claim(10, kAnyPriority)).size(), 2u);  // the move and the deletion
   PgJobQueue any(other, "r3");
-  CHECK_EQ(CHECK_OK(any.claim(10)).size(), 1u);
+  CHECK_EQ(CHECK_OK(any.claim(10, kAnyPriority)).size(), 1u);
 }
 
 }  // namespace

@@ -192,13 +192,13 @@ void where_a_deletion_may_be_under_way_the_copy_gets_a_fresh_key() {
   {
     World w;  // a runner has it in hand
     const auto moved = moved_and_collected(w);
-    const auto jobs = CHECK_OK(w.queue.claim(10));
+    const auto jobs = CHECK_OK(w.queue.claim(10, kAnyPriority));
     CHECK_EQ(jobs.size(), 1u);
     CHECK(gets_a_fresh_key(w, moved));
     CHECK_OK(w.queue.fail(jobs[0].id, std::chrono::hours(1), "a time-out", 0));  // its request may still be carried out
     CHECK(gets_a_fresh_key(w, moved));
     CHECK_OK(w.database.run_script("UPDATE jobs SET run_at = now()"));
-    CHECK_EQ(CHECK_OK(w.queue.claim(10)).size(), 1u);
+    CHECK_EQ(CHECK_OK(w.queue.claim(10, kAnyPriority)).size(), 1u);
     CHECK_OK(w.queue.give_up(jobs[0].id, "enough", 1));  // a sysadmin may have it tried again
     CHECK(gets_a_fresh_key(w, moved));
     CHECK_EQ(CHECK_OK(PgJobOverview(w.database).retry(jobs[0].id)), 1u);  // and did
@@ -210,7 +210,7 @@ void where_a_deletion_may_be_under_way_the_copy_gets_a_fresh_key() {
   {
     World w;  // it was given back untouched
     const auto moved = moved_and_collected(w);
-    const auto jobs = CHECK_OK(w.queue.claim(10));
+    const auto jobs = CHECK_OK(w.queue.claim(10, kAnyPriority));
     CHECK_OK(w.queue.release(std::vector<std::int64_t>{jobs[0].id}));
     CHECK(!gets_a_fresh_key(w, moved));
   }
@@ -282,7 +282,7 @@ void who_sleeps_wakes_for_it() {
   const auto began = std::chrono::steady_clock::now();
   CHECK(CHECK_OK(w.queue.wait(-1, std::chrono::milliseconds(20000))) == QueueWait::kTimeout);
   CHECK(std::chrono::steady_clock::now() - began < seconds(10));
-  CHECK_EQ(CHECK_OK(w.queue.claim(10)).size(), 1u);
+  CHECK_EQ(CHECK_OK(w.queue.claim(10, kAnyPriority)).size(), 1u);
 }
 
 void a_file_that_is_deleted_takes_along_what_moves_left() {

@@ -251,7 +251,7 @@ void a_kept_file_that_is_restored_is_moved_again() {
   CHECK_EQ(w.bury(w.stale()).size(), 1u);
   PgJobQueue elsewhere(w.database, "r1", ".kept/node2/");
   CHECK_OK(w.database.run_script("UPDATE jobs SET run_at = now()"));
-  CHECK(CHECK_OK(elsewhere.claim(10)).empty());  // the bytes are on the disk of node1
+  CHECK(CHECK_OK(elsewhere.claim(10, kAnyPriority)).empty());  // the bytes are on the disk of node1
   CHECK(CHECK_OK(w.tombstones.restore(a.id)) == Restored::kDone);
   CHECK_EQ(w.jobs("kind = 'move_object' AND priority = -2 AND payload->>'key' = '" + a.key + "'"), "1");
 }

@@ -86,7 +86,7 @@ def start(stack, words, out=subprocess.DEVNULL):
 def is_over(stack, word):
     """Whether PostgreSQL has noticed that nobody is there any more: until then the lock is held."""
     return not stack.sql("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND"
-                         " (application_name = 'cloakroom-' || %s OR application_name LIKE 'cloakroom ' || %s || ',%%')",
+                         " (application_name LIKE 'cloakroom-' || %s || '@%%' OR application_name LIKE 'cloakroom ' || %s || ',%%')",
                          word, word)
 
 

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 
 #include <deque>
+#include <map>
 #include <stdexcept>
+#include <thread>
 
 #include "check.h"
 #include "jobs/delete_object.h"
@@ -22,18 +24,26 @@ struct FakeQueue : JobQueue {
   int counted = 0;
   std::vector<std::pair<std::int64_t, milliseconds>> failed;
   std::string last_error;
-  int away_calls = 0, waits = 0;
+  int away_calls = 0, waits = 0, claims = 0;
+  std::map<std::int64_t, Job> taken;
+  bool reoffers = false;  // what was released is due again
   milliseconds waited_at_most{0}, waited_first{0};
   std::size_t asked = 0;
 
   Status come() { return away_calls-- > 0 ? Status(Error{Errc::kDatabase, "away", {}, true}) : Status(Ok{}); }
-  Result<std::vector<Job>> claim(std::size_t most) override {
+  Result<std::vector<Job>> claim(std::size_t most, int least_priority) override {
     TRY(come());
     asked = most;
+    ++claims;
     std::vector<Job> out;
-    while (!due.empty() && out.size() < most) {
-      out.push_back(due.front());
-      due.pop_front();
+    for (auto one = due.begin(); one != due.end() && out.size() < most;) {
+      if (one->priority < least_priority) {
+        ++one;
+        continue;
+      }
+      taken[one->id] = *one;
+      out.push_back(*one);
+      one = due.erase(one);
     }
     return out;
   }
@@ -58,6 +68,9 @@ struct FakeQueue : JobQueue {
   }
   Status release(std::span<const std::int64_t> ids) override {
     released.insert(released.end(), ids.begin(), ids.end());
+    for (const std::int64_t id : ids) {
+      if (reoffers) due.push_back(taken.at(id));
+    }
     return Ok{};
   }
   Result<QueueWait> wait(int, milliseconds most) override {
@@ -104,41 +117,43 @@ void a_batch_is_completed_in_one_call_and_failures_are_not_in_it() {
   CHECK(queue.failed[0].first == 2 && queue.failed[0].second == seconds(5));
 }
 
-void a_kind_pauses_while_its_store_is_away() {
+void what_needs_a_store_that_is_away_waits_and_all_else_is_done() {
   FakeQueue queue;
-  const Error away{Errc::kStoreAway, "away", {}, true};
+  queue.reoffers = true;
   std::vector<std::int64_t> tried;
   NeverStops stop;
-  const auto of = [](std::int64_t id, const char* kind) {
+  const auto of = [](std::int64_t id, const char* kind, int priority) {
     Job made = job(id);
     made.kind = kind;
+    made.priority = priority;
     return made;
   };
+  bool is_away = true;
   Runner runner(queue,
                 {{"copy",
                   [&](const Job& j) {
                     tried.push_back(j.id);
-                    return Status(away);
+                    return is_away ? Status(Error{Errc::kStoreAway, "away", {}, true}) : Status(Ok{});
                   }},
-                 {"other", [](const Job&) { return Status(Ok{}); }},
-                 {"mixed", [&](const Job&) { return Status(away); }}},
-                {.pauses_when_away = {"copy"}, .housekeeping = [&] {
+                 {"other", [](const Job&) { return Status(Ok{}); }}},
+                {.batch_jobs = 3, .housekeeping = [&] {
                    if (queue.waits > 0) stop.stop();
                  }});
-  queue.due = {of(1, "copy"), of(2, "other"), of(3, "copy"), of(4, "copy"), of(5, "other")};
-  CHECK_EQ(CHECK_OK(runner.run_batch(stop.fd())), 5u);
-  CHECK((tried == std::vector<std::int64_t>{1} && queue.completed == std::vector<std::int64_t>{2, 5}));
-  CHECK((queue.released == std::vector<std::int64_t>{3, 4}));
-  // of any other kind the next may have another store
-  queue.failed.clear();
-  queue.due = {of(6, "mixed"), of(7, "mixed")};
-  CHECK_EQ(CHECK_OK(runner.run_batch(stop.fd())), 2u);
-  CHECK_EQ(queue.failed.size(), 2u);
-  // the store is asked again by the next batch; where nothing else is to be done, another one comes after a second
-  queue.due = {of(3, "copy"), of(4, "copy")};
+  queue.due = {of(1, "copy", kNeedsS3), of(2, "copy", kNeedsS3), of(3, "copy", kNeedsS3), of(4, "copy", kNeedsS3)};
+  CHECK_EQ(CHECK_OK(runner.run_batch(stop.fd())), 3u);
+  CHECK((tried == std::vector<std::int64_t>{1} && queue.released == std::vector<std::int64_t>{2, 3}));
+  CHECK(runner.is_paused());
+  for (std::int64_t id = 5; id < 15; ++id) queue.due.push_back(of(id, "other", kNeedsS3 + 1));  // behind the copies
   runner.run(stop.fd());
-  CHECK((tried == std::vector<std::int64_t>{1, 3} && queue.waits > 0));
-  CHECK(queue.waited_first == seconds(1));
+  CHECK_EQ(queue.completed.size(), 10u);
+  CHECK((tried == std::vector<std::int64_t>{1}));  // however often others came
+  CHECK_EQ(queue.due.size(), 3u);
+  CHECK(queue.waited_first <= seconds(1));  // then the store is asked again
+  std::this_thread::sleep_for(milliseconds(1100));
+  is_away = false;
+  NeverStops another;
+  CHECK_EQ(CHECK_OK(runner.run_batch(another.fd())), 3u);
+  CHECK_EQ(queue.completed.size(), 13u);
 }
 
 void a_kind_may_come_again_sooner_than_the_others() {
@@ -353,7 +368,7 @@ int main() {
   const CMUnitTest tests[] = {
       CASE(delays_double_from_five_seconds_to_an_hour),
       CASE(a_batch_is_completed_in_one_call_and_failures_are_not_in_it),
-      CASE(a_kind_pauses_while_its_store_is_away),
+      CASE(what_needs_a_store_that_is_away_waits_and_all_else_is_done),
       CASE(a_kind_may_come_again_sooner_than_the_others),
       CASE(what_could_not_be_reported_is_reported_before_new_work),
       CASE(a_stop_within_a_batch_releases_the_rest),

@@ -32,6 +32,7 @@ struct FakeMoveRows final : MoveRows {
   std::map<std::string, std::string> left;      // source key -> row's key
   std::vector<std::string> begun;               // keys in the target that somebody may be deleting
   std::int64_t last_ticket = 0;
+  std::chrono::seconds longest_life{};
 
   Result<std::vector<MovableObject>> next(const MoveShare& share, const std::string& after, std::size_t most) override {
     TRY(failures.enter("next"));
@@ -44,8 +45,10 @@ struct FakeMoveRows final : MoveRows {
     if (page.size() > most) page.erase(page.begin() + static_cast<std::ptrdiff_t>(most), page.end());
     return page;
   }
-  Result<std::vector<PlannedMove>> plan(StoreKind, std::span<const MoveNames> names, std::chrono::seconds) override {
+  Result<std::vector<PlannedMove>> plan(StoreKind, std::span<const MoveNames> names,
+                                        std::chrono::seconds life) override {
     TRY(failures.enter("plan"));
+    longest_life = std::max(longest_life, life);
     std::vector<PlannedMove> plans;
     for (const MoveNames& one : names) {
       const std::string& key = one.wanted.str();
@@ -371,6 +374,15 @@ static void outages_are_told_and_change_nothing() {
   }
 }
 
+static void a_ticket_lives_as_long_as_the_rate_needs() {
+  World w;
+  w.add(kFirst, std::string(1000, 'b'));
+  w.rules.bytes_per_second = 10;
+  w.rules.parts = 4;
+  CHECK(CHECK_OK(w.run()) == StoreMove::End::kFinished);
+  CHECK(w.rows.longest_life == w.rules.ticket_life + std::chrono::seconds(3 * 1000 / 10 * 4));
+}
+
 static void a_stop_finishes_the_file_in_hand() {
   World w;
   w.add(kFirst, "bytes");
@@ -421,6 +433,7 @@ int main() {
       CASE(a_row_that_went_meanwhile_is_explained),
       CASE(a_ticket_that_another_run_took_ends_this_one),
       CASE(outages_are_told_and_change_nothing),
+      CASE(a_ticket_lives_as_long_as_the_rate_needs),
       CASE(a_stop_finishes_the_file_in_hand),
       CASE(processes_at_one_pace_share_the_rate),
   };
