@@ -1,6 +1,7 @@
 """test_settings.py — settings as a sysadmin gives them: checked as a whole, from files, by older names."""
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from http_client import form
-from processes import ROOT, as_user, own
+from processes import ROOT, as_user, own, wait_until
 
 
 def run_worker(stack, *words, **settings):
@@ -86,18 +87,44 @@ def test_another_prefix_and_instance_name_work_throughout(new_stack):
     assert stack.get(made.json()[0]["url"].replace("/chat/v1", "/api")).status == 404
 
 
-def in_an_etc_of_its_own(stack, folder, *words, env_file, as_root=True):
-    """`cloakroom -i chat WORDS` where /etc/cloakroom/chat.env is this, and root's alone; nobody else sees that /etc."""
-    (folder / "chat.env").write_text("".join(f"{name}='{value}'\n" for name, value in env_file.items()))
-    script = (f'cp -a /etc {folder}/etc; install -d -m 750 {folder}/etc/cloakroom;'
-              f' install -m 640 {folder}/chat.env {folder}/etc/cloakroom/; mount --bind {folder}/etc /etc; exec "$@"')
-    command = [stack.app / "bin/cloakroom", "-i", "chat", *words]
+CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
+def in_an_etc_of_its_own(stack, folder, settings, as_root=True):
+    """`cloakroom -i chat`, for words behind it, where /etc/cloakroom/chat.env has these settings and is root's alone."""
+    (folder / "chat.env").write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()))
+    etc = folder / "etc"
+    shutil.rmtree(etc, ignore_errors=True)
+    script = (f'cp -a /etc {etc}; install -d -m 750 {etc}/cloakroom; install -m 640 {folder}/chat.env {etc}/cloakroom/;'
+              f' mount --bind {etc} /etc; exec "$@"')
+    command = [str(stack.app / "bin/cloakroom"), "-i", "chat"]
+    return ["unshare", "--mount", "--", "sh", "-ec", script, "sh", *(command if as_root else as_user(command))]
+
+
+def by_instance(stack, folder, settings, *words, as_root=True):
+    command = in_an_etc_of_its_own(stack, folder, settings, as_root)
+    return subprocess.run([*command, *map(str, words)], env=CLEAN, capture_output=True, text=True, timeout=60, cwd="/")
+
+
+def identity_of(stack, folder, env):
+    """User and group of a command that stays. Of root's ids, groups and capabilities nothing may be left."""
+    with open(folder / "jobs.log", "wb") as log:  # unshare and the shell become the command itself
+        process = subprocess.Popen([*in_an_etc_of_its_own(stack, folder, env), "jobs"], env=CLEAN, stdout=log, stderr=log, cwd="/")
+    status = Path(f"/proc/{process.pid}/status")
     try:
-        return subprocess.run(["unshare", "--mount", "--", "sh", "-ec", script, "sh",
-                               *(map(str, command) if as_root else as_user(command))],
-                              env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, capture_output=True, text=True, timeout=60, cwd="/")
+        wait_until(lambda: process.poll() is None and "0" not in fields(status)["Uid"].split(), 20, "it has stepped down")
+        facts = fields(status)
+        uid, gid = facts["Uid"].split(), facts["Gid"].split()
+        assert len(set(uid)) == len(set(gid)) == 1 and "0" not in facts["Groups"].split(), facts
+        assert int(facts["CapEff"], 16) == int(facts["CapPrm"], 16) == 0
+        return uid[0], gid[0]
     finally:
-        shutil.rmtree(folder / "etc", ignore_errors=True)
+        process.kill()
+        process.wait()
+
+
+def fields(status):
+    return dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
 
 
 @pytest.mark.skipif(not ROOT, reason="is about root")
@@ -107,7 +134,7 @@ def test_for_an_instance_root_becomes_the_user_of_its_workers(new_stack, tmp_pat
     env = {name: value for name, value in stack.env.items() if name not in ("PATH", "INSTANCE")}
 
     def verdict():
-        done = in_an_etc_of_its_own(stack, tmp_path, "check", "--json", env_file=env)
+        done = by_instance(stack, tmp_path, env, "check", "--json")
         assert done.returncode in (0, 1) and done.stdout, done.stderr
         return {one["check"]: one["verdict"] for one in json.loads(done.stdout)["checks"]}["local.write"]
     assert verdict() == "ok"
@@ -118,9 +145,15 @@ def test_for_an_instance_root_becomes_the_user_of_its_workers(new_stack, tmp_pat
     finally:
         for folder in (files, *(one for one in files.iterdir() if one.is_dir())):
             folder.chmod(0o700)
+    assert identity_of(stack, tmp_path, env) == (str(pwd.getpwnam("www-data").pw_uid), str(pwd.getpwnam("www-data").pw_gid))
+    os.chown(files, 64123, 0)  # a number without a name, in root's group: it gets neither that nor another
+    assert identity_of(stack, tmp_path, env) == ("64123", "64123")
+    os.chown(files, 0, 0)  # root's own: as the units
+    assert identity_of(stack, tmp_path, env)[0] == str(pwd.getpwnam("www-data").pw_uid)
+    shutil.chown(files, "www-data", "www-data")
     for_root_alone = tmp_path / "nginx"
     for_root_alone.mkdir(mode=0o700)
-    done = in_an_etc_of_its_own(stack, tmp_path, "config", "--nginx", for_root_alone, env_file=env)
+    done = by_instance(stack, tmp_path, env, "config", "--nginx", for_root_alone)
     assert done.returncode == 0 and (for_root_alone / "chat-http.conf").stat().st_uid == 0, done.stderr
-    done = in_an_etc_of_its_own(stack, tmp_path, "check", env_file=env, as_root=False)
+    done = by_instance(stack, tmp_path, env, "check", as_root=False)
     assert done.returncode == 78 and "sudo" in done.stderr
