@@ -21,7 +21,9 @@ bool has_instance = false;  // --instance was given: set once, before any comman
 
 std::optional<Config> settings_or_complain(RunAs whom) {
   std::optional<SystemUser> user;
-  if (has_instance && whom == RunAs::kWorkers) user = user_of_workers(::getenv("UPLOAD_STORAGE_PATH"));
+  if (has_instance && whom == RunAs::kWorkers) {
+    user = user_of_workers(process_environment()("UPLOAD_STORAGE_PATH").value_or(""));
+  }
   if (user) ::setenv("HOME", user->home.c_str(), 1);  // settings may name files in it, and libpq looks there
   auto config = read_config(process_environment());
   if (!config) {
