@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from conftest import SOAK
 from processes import as_user, wait_until
 
-FILES, KILLS = (2000, 50) if SOAK else (150, 8)
+FILES, KILLS = (2000, 50) if SOAK else (120, 6)
 KEPT = {"S3_FALLBACK": "local", "NODE_NAME": "node1"}
 _NOWHERE = "http://127.0.0.1:1"
 _CLIENTS = 8

@@ -188,7 +188,8 @@ def test_a_list_of_other_files_is_not_followed(imager, world, studio, mp4):
                 f"RTSPtext\nrtsp://127.0.0.1:9{path}\n", f"v=0\no=- 0 0 IN IP4 127.0.0.1\nm=video 9999 RTP/AVP 96\n",
                 f";FFMETADATA1\ntitle={path}\n"]
             for text in lists:
-                for kind in ("video/mp4", "video/webm", "audio/mpeg", "video/x-msvideo", "audio/ogg"):
+                kinds = ("video/mp4", "video/webm", "audio/mpeg", "video/x-msvideo", "audio/ogg")
+                for kind in kinds if folder.is_relative_to("/usr") else kinds[:1]:  # elsewhere it can read nothing at all
                     refused(imager.render(text.encode(), kind, "png"))
             outer = films.with_outer_reference(mp4, path)
             cut = outer[:outer.index(b"mdat") - 4] + outer[outer.index(b"moov") - 4:]
