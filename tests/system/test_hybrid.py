@@ -400,8 +400,9 @@ def test_while_the_store_is_down_uploads_are_unaffected_and_the_gap_drains_after
         wait_until(lambda: status(stack)["files"] == 0, 150, "the gap drains", every=0.5)
         assert metrics(stack)["cloakroom_copies_wanted_files"] == 0
 
-        def nothing_is_planned():  # now, not after the hours that a repeated failure waits
-            stack.sql("UPDATE jobs SET run_at = now()")
+        def nothing_is_planned():  # now, not after the hours of a repeated failure, or of a copy whose end nobody knows
+            stack.sql("UPDATE jobs SET run_at = now(); UPDATE deletion_tickets SET due_at = now();"
+                      " SELECT pg_notify('cloakroom_jobs', '')")
             return not stack.planned()
         wait_until(nothing_is_planned, 60, "what was stored in vain is deleted", every=1)
         assert_whole(stack)
