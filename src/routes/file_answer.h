@@ -17,13 +17,15 @@ struct Sending {
 };
 Result<Response> file_answer(App& app, const Context& context, const Attachment& file, const Sending& sending);
 
-// The file as it can be read now: by its copy where the disk has not what was stored; by its row as it is now where the
-// file waited on a node's disk for its move, and is gone from there. REQUIRES: `caller` may read it.
-// Errors   kNotFound (cloaked) its row is gone meanwhile, or is not for this caller any more; kDatabase
+// Who reads, and by which rule (domain/access.h).
 struct Reader {
   Visibility visibility;
   const Caller& caller;
 };
+
+// The file as it can be read now: by its copy where the disk has not what was stored; by its row as it is now where the
+// file waited on a node's disk for its move, and is gone from there. REQUIRES: `caller` may read it.
+// Errors   kNotFound (cloaked) its row is gone meanwhile, or is not for this caller any more; kDatabase
 Result<Attachment> as_readable_now(App& app, const Reader& reader, Attachment file);
 
 // Whoever may have the file gets it there, this once.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from crash import FILES, KILLS, assert_nothing_lost, fill, fill_both, killed_runs
+from crash import FILES, KILLS, assert_nothing_lost, end_leases, fill, fill_both, killed_runs
 from conftest import SOAK
 from processes import as_user, own, wait_until
 from test_variants import picture
@@ -56,12 +56,9 @@ class Crowd:
     def restore_all(self):
         self.stack.sql("SELECT cloakroom_restore(id) FROM tombstones ORDER BY id")
 
-    def end_leases(self):
-        self.stack.sql("UPDATE jobs SET locked_until = NULL, locked_by = NULL")
-
     def do_jobs(self, kinds="%"):
         for _ in range(3):  # a move leaves a job that removes what it moved from, some seconds later
-            self.end_leases()
+            end_leases(self.stack)
             self.stack.sql("UPDATE jobs SET run_at = now() + CASE WHEN kind LIKE %s THEN '0 s' ELSE '1 day' END::interval", kinds)
             self.stack.tool("jobs", "--once")
             left = self.stack.sql("SELECT kind, last_error FROM jobs WHERE kind LIKE %s UNION ALL"
@@ -182,7 +179,7 @@ def test_cleanup_restore_and_jobs_lose_nothing_wherever_they_are_killed(crowd):
     share = max(10, FILES // KILLS)
 
     def after_jobs():
-        crowd.end_leases()  # as if they were over
+        end_leases(stack)  # as if they were over
         stack.assert_whole(hashes=False)
         stack.sql("UPDATE jobs SET run_at = now() WHERE id IN (SELECT id FROM jobs ORDER BY random() LIMIT %s)", share)
 

@@ -10,13 +10,9 @@ import threading
 import time
 
 from conftest import SOAK
-from crash import FILES, KILLS, fill, is_over, killed_runs, read_back
+from crash import FILES, KILLS, end_leases, fill, is_over, killed_runs, read_back
 from processes import Process, wait_until
-from test_hybrid import HYBRID, all_done, assert_whole, bucket, damage, file_of, put_object, scrub, status
-
-
-def end_leases(stack):
-    stack.sql("UPDATE jobs SET locked_until = NULL, locked_by = NULL")
+from test_hybrid import HYBRID, all_done, assert_whole, bucket, copy_of, damage, file_of, put_object, scrub, status
 
 
 class Damaged:
@@ -27,7 +23,7 @@ class Damaged:
         self.dice = random.Random(11)
 
     def is_right(self, one):
-        path, key = file_of(self.stack, one), self.copy_of(one)
+        path, key = file_of(self.stack, one), copy_of(self.stack, one)
         try:
             local = path.read_bytes()
         except FileNotFoundError:
@@ -40,9 +36,6 @@ class Damaged:
             return False
         return all(hashlib.sha256(side).hexdigest() == one["sha256"] for side in (local, copy))
 
-    def copy_of(self, one):
-        return self.stack.sql("SELECT key FROM copies WHERE attachment_id = %s", one["id"])[0][0]
-
     def forget_what_is_mended(self):
         self.sides = {id: one for id, one in self.sides.items() if not self.is_right(one)}
 
@@ -52,7 +45,7 @@ class Damaged:
                 continue
             if self.dice.random() < 0.5:
                 damage(self.stack, one, self.dice.choice(("gone", "cut", "other", "rotten")))
-            elif key := self.copy_of(one):
+            elif key := copy_of(self.stack, one):
                 if self.dice.random() < 0.5:
                     self.stack.s3.delete_object(Bucket=self.stack.settings["S3_BUCKET"], Key=key)
                 else:
@@ -161,7 +154,7 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(world):
                 run.stop(signal.SIGKILL)
             stop.set()
             loading.result()
-        wait_until(lambda: (stack.sql("UPDATE jobs SET locked_until = NULL, locked_by = NULL"), all_done(stack))[1], 60)
+        wait_until(lambda: (end_leases(stack), all_done(stack))[1], 60)
         # tickets of copies that were under way
         stack.sql("UPDATE deletion_tickets SET due_at = now()")
         all_done(stack)
