@@ -178,7 +178,7 @@ int child_main(const Equipment& all, UniqueFd listener, UniqueFd go) {
 int run(const ImagerConfig& config, UniqueFd listener) {
   const int flags = ::fcntl(listener.get(), F_GETFL);
   ::fcntl(listener.get(), F_SETFL, flags | O_NONBLOCK);
-  ::mallopt(M_ARENA_MAX, 2);  // each takes 64 MiB of IMAGE_MEMORY as addresses
+  ::mallopt(M_ARENA_MAX, 1);  // another takes 128 MiB of IMAGE_MEMORY as addresses for a moment, 64 from then on
   if (const Status started = start_vips("cloakroom-image"); !started) {
     log(Level::kError, "start_failed", {{"detail", started.error().detail}});
     return 1;

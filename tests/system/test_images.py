@@ -390,7 +390,9 @@ def test_memory_is_limited(world):
     try:
         deep = saved(Image.new("RGB", (7000, 7000)), "TIFF", strip_size=1 << 30)  # 147 MB in one piece
         refused(imager.render(deep, "image/tiff", "png", width=250))
-        assert imager.probe(saved(quadrants(), "PNG"), "image/png").size == (64, 48)
+        small = saved(quadrants(), "PNG")
+        for _ in range(100):  # what each of its threads reserves for a moment fits in, too
+            assert imager.probe(small, "image/png").facts.get("width") == 64
     finally:
         assert imager.stop() == 0
 
