@@ -188,30 +188,26 @@ int run_audit(const Wishes& wishes) {
 
 }  // namespace
 
-void add_audit(CLI::App& cli, Command& chosen) {
+void add_audit(CommandLine& line) {
   const auto wishes = std::make_shared<Wishes>();
-  CLI::App* command = cli.add_subcommand(
-      "audit", "compare rows and stored objects; exit 0: all is well or was mended, 1: it is not, 75: try later");
-  CLI::Option* fix = command->add_flag("--fix", wishes->fix,
-                                       "queue objects without a row for deletion and copies without an object to be "
-                                       "made anew, remove rows of previews without an object; all else is told of "
-                                       "only");
-  command->add_flag("--dry-run", wishes->dry_run, "with --fix: only say what it would do");
-  command->add_flag("--json", wishes->json, "an object a line: each finding, then a summary; no progress bar");
-  CLI::Option* hash = command->add_flag("--hash", wishes->hash, "read all objects and compare their SHA-256");
-  command->add_option("--rate", wishes->rate, "with --hash: so many bytes a second, such as 50M")
-      ->needs(hash)
-      ->transform(CLI::AsSizeValue(false));
-  command->add_option("--store", wishes->store, "only this one")->check(CLI::IsMember({"local", "s3", "s3-secondary"}));
-  command->add_option("--limit", wishes->limit, "with --fix: mend no more than so many")
-      ->needs(fix)
-      ->capture_default_str();
+  const OptionSet command = line.command(
+      "audit", "compare rows and stored objects; exit 0: all is well or was mended, 1: it is not, 75: try later",
+      [wishes] { return run_audit(*wishes); });
+  const Option fix = command.flag("--fix", wishes->fix,
+                                  "queue objects without a row for deletion and copies without an object to be "
+                                  "made anew, remove rows of previews without an object; all else is told of "
+                                  "only");
+  command.flag("--dry-run", wishes->dry_run, "with --fix: only say what it would do");
+  command.flag("--json", wishes->json, "an object a line: each finding, then a summary; no progress bar");
+  const Option hash = command.flag("--hash", wishes->hash, "read all objects and compare their SHA-256");
+  command.value("--rate", wishes->rate, "with --hash: so many bytes a second, such as 50M").needs(hash).as_bytes();
+  command.value("--store", wishes->store, "only this one").among({"local", "s3", "s3-secondary"});
+  command.value("--limit", wishes->limit, "with --fix: mend no more than so many").needs(fix).shows_default();
   command
-      ->add_option("--older-than", wishes->older_than,
-                   "seconds: younger objects without a row may be of uploads under way (default: ORPHAN_GRACE, at "
-                   "least an hour)")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{366} * 86400));
-  command->callback([wishes, &chosen] { chosen = [wishes] { return run_audit(*wishes); }; });
+      .value("--older-than", wishes->older_than,
+             "seconds: younger objects without a row may be of uploads under way (default: ORPHAN_GRACE, at "
+             "least an hour)")
+      .between(0, kLongestSeconds);
 }
 
 }  // namespace cloakroom

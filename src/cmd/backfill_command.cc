@@ -231,23 +231,19 @@ int run_backfill(const Wishes& wishes) {
 
 }  // namespace
 
-void add_backfill(CLI::App& cli, Command& chosen) {
+void add_backfill(CommandLine& line) {
   const auto wishes = std::make_shared<Wishes>();
-  CLI::App* command = cli.add_subcommand("backfill",
+  const OptionSet command = line.command("backfill",
                                          "take over the files of an old application; safe to repeat; exit 0: all are "
-                                         "here, 1: some failed, 75: go on later");
-  command->add_option("mapping", wishes->mapping, "file that says where rows and bytes are: docs/backfill.md")
-      ->required();
-  command->add_flag("--dry-run", wishes->dry_run, "only look whether every file is there");
-  command->add_flag("--json", wishes->json,
-                    "one JSON object a line: each failure, at the end a summary; no progress bar");
-  command->add_flag("--begin-again", wishes->begin_again, "not where the last run stopped, but from the first row");
-  command->add_option("--batch", wishes->batch, "rows read at once")->check(CLI::Range(1, 1000))->capture_default_str();
-  command->add_option("--limit", wishes->limit, "files taken in this run at most; 0: any number")
-      ->capture_default_str();
-  command->add_option("--rate", wishes->rate, "so many bytes a second at most, such as 50M")
-      ->transform(CLI::AsSizeValue(false));
-  command->callback([wishes, &chosen] { chosen = [wishes] { return run_backfill(*wishes); }; });
+                                         "here, 1: some failed, 75: go on later",
+                                         [wishes] { return run_backfill(*wishes); });
+  command.value("mapping", wishes->mapping, "file that says where rows and bytes are: docs/backfill.md").required();
+  command.flag("--dry-run", wishes->dry_run, "only look whether every file is there");
+  command.flag("--json", wishes->json, "one JSON object a line: each failure, at the end a summary; no progress bar");
+  command.flag("--begin-again", wishes->begin_again, "not where the last run stopped, but from the first row");
+  command.value("--batch", wishes->batch, "rows read at once").between(1, 1000).shows_default();
+  command.value("--limit", wishes->limit, "files taken in this run at most; 0: any number").shows_default();
+  command.value("--rate", wishes->rate, "so many bytes a second at most, such as 50M").as_bytes();
 }
 
 }  // namespace cloakroom

@@ -148,33 +148,32 @@ void print_json(const Findings& findings) {
   std::cout << dump_json(all) << "\n";
 }
 
+int run_check(const Options& options) {
+  const auto config = settings_or_complain();
+  if (!config) return kExitConfig;
+  const HeldSignals held;
+  const Findings findings = check_all(*config, options);
+  options.json ? print_json(findings) : print_text(findings);
+  std::cout.flush();  // a signal that waits ends us right after this
+  return count(findings, Verdict::kFailure) == 0 ? kExitDone : kExitProblems;
+}
+
 }  // namespace
 
-void add_check(CLI::App& cli, Command& chosen) {
+void add_check(CommandLine& line) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = cli.add_subcommand(
-      "check", "try database, folders, store, virus scanner and nginx, and say what to do about problems");
-  command->add_flag(
-      "--fix", options->fix,
-      "make the bucket, let CORS_ORIGINS in by a CORS rule, and have unfinished multipart uploads removed "
-      "by a lifecycle rule");
+  const OptionSet command =
+      line.command("check", "try database, folders, store, virus scanner and nginx, and say what to do about problems",
+                   [options] { return run_check(*options); });
+  command.flag("--fix", options->fix,
+               "make the bucket, let CORS_ORIGINS in by a CORS rule, and have unfinished multipart uploads removed "
+               "by a lifecycle rule");
   command
-      ->add_option("--url", options->url,
-                   "address of nginx, such as http://127.0.0.1:8080: also upload, fetch and delete there, as a client")
-      ->check([](const std::string& url) { return url_problem(url); });
-  command->add_flag("--json", options->json, "report as JSON");
-  command->add_option("--sql", options->sql_folder, "folder of the migrations")->capture_default_str();
-  command->callback([options, &chosen] {
-    chosen = [options]() -> int {
-      const auto config = settings_or_complain();
-      if (!config) return kExitConfig;
-      const HeldSignals held;
-      const Findings findings = check_all(*config, *options);
-      options->json ? print_json(findings) : print_text(findings);
-      std::cout.flush();  // a signal that waits ends us right after this
-      return count(findings, Verdict::kFailure) == 0 ? kExitDone : kExitProblems;
-    };
-  });
+      .value("--url", options->url,
+             "address of nginx, such as http://127.0.0.1:8080: also upload, fetch and delete there, as a client")
+      .checked([](const std::string& url) { return url_problem(url); });
+  command.flag("--json", options->json, "report as JSON");
+  command.value("--sql", options->sql_folder, "folder of the migrations").shows_default();
 }
 
 }  // namespace cloakroom

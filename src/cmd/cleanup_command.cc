@@ -191,19 +191,16 @@ int run_cleanup(const Wishes& wishes) {
 
 }  // namespace
 
-void add_cleanup(CLI::App& cli, Command& chosen) {
+void add_cleanup(CommandLine& line) {
   const auto wishes = std::make_shared<Wishes>();
-  CLI::App* command = cli.add_subcommand(
-      "cleanup", "remove stale uploads, what RETENTION and OWNER_QUERY say, and left-overs; safe to repeat");
-  command->add_flag("--dry-run", wishes->dry_run, "only say what would be removed, and why");
-  command->add_flag("--json", wishes->json, "one JSON object a line: each file, left-overs, at the end a summary");
-  command->add_flag("--force", wishes->force, "believe OWNER_QUERY also when it knows none of many messages");
-  command->add_option("--batch", wishes->batch, "files removed in one transaction")
-      ->check(CLI::Range(1, 10000))
-      ->capture_default_str();
-  command->add_option("--limit", wishes->limit, "files removed in this run at most; 0: any number")
-      ->capture_default_str();
-  command->callback([wishes, &chosen] { chosen = [wishes] { return run_cleanup(*wishes); }; });
+  const OptionSet command = line.command(
+      "cleanup", "remove stale uploads, what RETENTION and OWNER_QUERY say, and left-overs; safe to repeat",
+      [wishes] { return run_cleanup(*wishes); });
+  command.flag("--dry-run", wishes->dry_run, "only say what would be removed, and why");
+  command.flag("--json", wishes->json, "one JSON object a line: each file, left-overs, at the end a summary");
+  command.flag("--force", wishes->force, "believe OWNER_QUERY also when it knows none of many messages");
+  command.value("--batch", wishes->batch, "files removed in one transaction").between(1, 10000).shows_default();
+  command.value("--limit", wishes->limit, "files removed in this run at most; 0: any number").shows_default();
 }
 
 }  // namespace cloakroom

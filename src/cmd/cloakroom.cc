@@ -82,24 +82,19 @@ bool enter_instance(const std::string& name) {
 
 int tool_main(int argc, char** argv) {
   ::prctl(PR_SET_DUMPABLE, 0);  // as the workers: secrets are in our environment
-  CLI::App cli{
-      "cloakroom: the tool beside the workers. Settings come from the environment: see docs/configuration.md."};
-  cli.require_subcommand(1);
+  CommandLine line(
+      "cloakroom: the tool beside the workers. Settings come from the environment: see docs/configuration.md.");
   std::string instance;
-  cli.add_option("-i,--instance", instance,
-                 "read /etc/cloakroom/NAME.env first, as the unit cloakroom@NAME does; root then becomes its user");
-  Command chosen;
+  line.options().value(
+      "-i,--instance", instance,
+      "read /etc/cloakroom/NAME.env first, as the unit cloakroom@NAME does; root then becomes its user");
   for (const auto add : {add_migrate, add_config, add_token, add_jobs, add_check, add_sign, add_variants, add_audit,
                          add_usage, add_cleanup, add_restore, add_move, add_replicate, add_scrub, add_backfill})
-    add(cli, chosen);
-  try {
-    cli.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return cli.exit(e) == 0 ? kExitDone : kExitUsage;
-  }
+    add(line);
+  if (const auto ended = line.parse(argc, argv)) return *ended;
   has_instance = !instance.empty();
   if (has_instance && !enter_instance(instance)) return kExitConfig;
-  return chosen();
+  return line.run();
 }
 
 }  // namespace

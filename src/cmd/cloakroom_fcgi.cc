@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <iostream>
 #include <memory>
@@ -16,6 +15,7 @@
 #include "base/file.h"
 #include "base/listener.h"
 #include "base/log.h"
+#include "cmd/command_line.h"
 #include "cmd/confine.h"
 #include "cmd/prefork.h"
 #include "cmd/waiting_room.h"
@@ -209,21 +209,17 @@ std::optional<Config> good_settings(const EnvLookup& env) {
 }
 
 int main_of(int argc, char** argv) {
-  CLI::App cli{
+  CommandLine line(
       "cloakroom-fcgi serves uploads and downloads behind nginx.\n"
       "It listens on descriptor 0 (systemd socket, spawn-fcgi) or --socket; with REQUEST_METHOD set it answers one "
       "request\n"
       "as a plain CGI program. Settings come from the environment: see docs/configuration.md.\n"
-      "Signals: TERM drains, HUP rolls to new settings and program."};
+      "Signals: TERM drains, HUP rolls to new settings and program.");
   std::string socket;
   bool only_check = false;
-  cli.add_option("--socket", socket, "make and listen on this Unix socket");
-  cli.add_flag("--check-config", only_check, "check the settings, print them with secrets masked, exit 0 or 78");
-  try {
-    cli.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return cli.exit(e) == 0 ? 0 : kExitUsage;
-  }
+  line.options().value("--socket", socket, "make and listen on this Unix socket");
+  line.options().flag("--check-config", only_check, "check the settings, print them with secrets masked, exit 0 or 78");
+  if (const auto ended = line.parse(argc, argv)) return *ended;
   const EnvLookup env = process_environment();
   const auto config = good_settings(env);
   if (!config) return kExitConfig;

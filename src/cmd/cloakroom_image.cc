@@ -8,7 +8,6 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -23,6 +22,7 @@
 #include "base/limits.h"
 #include "base/listener.h"
 #include "base/log.h"
+#include "cmd/command_line.h"
 #include "imaging/confine.h"
 #include "imaging/pool.h"
 #include "imaging/serve.h"
@@ -204,19 +204,15 @@ int run(const ImagerConfig& config, UniqueFd listener) {
 }
 
 int main_of(int argc, char** argv) {
-  CLI::App cli{
+  CommandLine line(
       "cloakroom-image looks at pictures and makes small ones of them, for the workers of one instance or of many.\n"
       "It listens on descriptor 3 (systemd) or --socket. Settings, from the environment: IMAGE_*, SANDBOX, LOG_LEVEL;\n"
-      "see docs/configuration.md. It needs no other, and no right to any file. SIGTERM drains."};
+      "see docs/configuration.md. It needs no other, and no right to any file. SIGTERM drains.");
   std::string socket;
   bool only_check = false;
-  cli.add_option("--socket", socket, "make and listen on this Unix socket");
-  cli.add_flag("--check-config", only_check, "check the settings, exit 0 or 78");
-  try {
-    cli.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return cli.exit(e) == 0 ? 0 : kExitUsage;
-  }
+  line.options().value("--socket", socket, "make and listen on this Unix socket");
+  line.options().flag("--check-config", only_check, "check the settings, exit 0 or 78");
+  if (const auto ended = line.parse(argc, argv)) return *ended;
   const auto config = read_imager_config(process_environment());
   if (!config) {
     std::cerr << config.error().detail;

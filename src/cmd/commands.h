@@ -3,12 +3,12 @@
 // Exit     0 done, 1 found problems, 2 usage, 75 try later (database or store away), 78 configuration
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <functional>
+#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "base/config.h"
+#include "cmd/command_line.h"
 
 namespace cloakroom {
 
@@ -18,23 +18,24 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitTryLater = 75;  // EX_TEMPFAIL
 inline constexpr int kExitConfig = 78;    // EX_CONFIG
 
-using Command = std::function<int()>;
-// Adds itself to `cli`; `chosen` is set when the user asks for it.
-void add_migrate(CLI::App& cli, Command& chosen);
-void add_config(CLI::App& cli, Command& chosen);
-void add_token(CLI::App& cli, Command& chosen);
-void add_jobs(CLI::App& cli, Command& chosen);
-void add_check(CLI::App& cli, Command& chosen);
-void add_sign(CLI::App& cli, Command& chosen);
-void add_variants(CLI::App& cli, Command& chosen);
-void add_audit(CLI::App& cli, Command& chosen);
-void add_usage(CLI::App& cli, Command& chosen);
-void add_cleanup(CLI::App& cli, Command& chosen);
-void add_restore(CLI::App& cli, Command& chosen);
-void add_move(CLI::App& cli, Command& chosen);
-void add_replicate(CLI::App& cli, Command& chosen);
-void add_scrub(CLI::App& cli, Command& chosen);
-void add_backfill(CLI::App& cli, Command& chosen);
+void add_migrate(CommandLine& line);
+void add_config(CommandLine& line);
+void add_token(CommandLine& line);
+void add_jobs(CommandLine& line);
+void add_check(CommandLine& line);
+void add_sign(CommandLine& line);
+void add_variants(CommandLine& line);
+void add_audit(CommandLine& line);
+void add_usage(CommandLine& line);
+void add_cleanup(CommandLine& line);
+void add_restore(CommandLine& line);
+void add_move(CommandLine& line);
+void add_replicate(CommandLine& line);
+void add_scrub(CommandLine& line);
+void add_backfill(CommandLine& line);
+
+// The most that an option in seconds takes.
+inline constexpr std::int64_t kLongestSeconds = std::int64_t{366} * 86400;
 
 // The settings, or nullopt after all problems were printed (then exit with kExitConfig). With --instance root becomes
 // the user of the workers (cmd/run_as.h), unless the command is about files of root's own.

@@ -61,32 +61,32 @@ int nginx(const Options& options) {
   return code;
 }
 
+int run_config(const Options& options) {
+  if (options.docs) {
+    std::cout << settings_markdown();
+    return kExitDone;
+  }
+  if (!options.nginx_folder.empty() || !options.check_folder.empty()) return nginx(options);
+  if (!settings_or_complain(RunAs::kCaller)) return kExitConfig;
+  std::cout << describe_settings(process_environment());
+  return kExitDone;
+}
+
 }  // namespace
 
-void add_config(CLI::App& cli, Command& chosen) {
+void add_config(CommandLine& line) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command =
-      cli.add_subcommand("config", "show the settings in force (secrets masked), or write nginx's includes from them");
-  auto* write = command->add_option("--nginx", options->nginx_folder,
-                                    "write INSTANCE-http.conf and INSTANCE-server.conf into this folder");
-  auto* check =
-      command->add_option("--nginx-check", options->check_folder, "compare those files with the settings: exit 0 or 1");
-  command->add_option("--templates", options->templates, "folder of the templates")->capture_default_str();
-  auto* docs = command->add_flag("--docs", options->docs, "print docs/configuration.md");
-  write->excludes(check)->excludes(docs);
-  check->excludes(docs);
-  command->callback([options, &chosen] {
-    chosen = [options]() -> int {
-      if (options->docs) {
-        std::cout << settings_markdown();
-        return kExitDone;
-      }
-      if (!options->nginx_folder.empty() || !options->check_folder.empty()) return nginx(*options);
-      if (!settings_or_complain(RunAs::kCaller)) return kExitConfig;
-      std::cout << describe_settings(process_environment());
-      return kExitDone;
-    };
-  });
+  const OptionSet command =
+      line.command("config", "show the settings in force (secrets masked), or write nginx's includes from them",
+                   [options] { return run_config(*options); });
+  const Option write = command.value("--nginx", options->nginx_folder,
+                                     "write INSTANCE-http.conf and INSTANCE-server.conf into this folder");
+  const Option check =
+      command.value("--nginx-check", options->check_folder, "compare those files with the settings: exit 0 or 1");
+  command.value("--templates", options->templates, "folder of the templates").shows_default();
+  const Option docs = command.flag("--docs", options->docs, "print docs/configuration.md");
+  write.excludes(check).excludes(docs);
+  check.excludes(docs);
 }
 
 }  // namespace cloakroom

@@ -192,59 +192,59 @@ int run_jobs(bool once) {
                      {});
 }
 
+struct Wishes {
+  bool once = false, sweep = false, rescan = false;
+  bool status = false, metrics = false, failed = false, json = false;
+  std::string retry;
+  std::optional<std::int64_t> older_than;
+};
+
+int run_chosen(const Wishes& wishes) {
+  if (wishes.status) return run_job_status(wishes.json);
+  if (wishes.metrics) return run_job_metrics();
+  if (wishes.failed) return run_failed_jobs(wishes.json);
+  if (!wishes.retry.empty()) return run_job_retry(wishes.retry);
+  if (wishes.rescan) return run_rescan();
+  if (!wishes.sweep) return run_jobs(wishes.once);
+  std::optional<std::chrono::seconds> older_than;
+  if (wishes.older_than) older_than = std::chrono::seconds(*wishes.older_than);
+  return run_sweep(older_than);
+}
+
 }  // namespace
 
-void add_jobs(CLI::App& cli, Command& chosen) {
-  struct Wishes {
-    bool once = false, sweep = false, rescan = false;
-    bool status = false, metrics = false, failed = false, json = false;
-    std::string retry;
-    std::optional<std::int64_t> older_than;
-  };
+void add_jobs(CommandLine& line) {
   const auto wishes = std::make_shared<Wishes>();
-  CLI::App* command = cli.add_subcommand("jobs", "work through the job table until stopped; several may run at once");
-  CLI::Option* once = command->add_flag("--once", wishes->once, "do what is due now, then exit");
-  CLI::Option* sweep = command->add_flag("--sweep", wishes->sweep,
-                                         "remove what killed processes left now (else every 30 min), then exit");
-  sweep->excludes(once);
+  const OptionSet command = line.command("jobs", "work through the job table until stopped; several may run at once",
+                                         [wishes] { return run_chosen(*wishes); });
+  const Option once = command.flag("--once", wishes->once, "do what is due now, then exit");
+  const Option sweep =
+      command.flag("--sweep", wishes->sweep, "remove what killed processes left now (else every 30 min), then exit");
+  sweep.excludes(once);
   command
-      ->add_flag("--rescan", wishes->rescan,
-                 "have the runners scan all files for viruses again, whatever clamd's version says, then exit")
-      ->excludes(once)
-      ->excludes(sweep);
+      .flag("--rescan", wishes->rescan,
+            "have the runners scan all files for viruses again, whatever clamd's version says, then exit")
+      .excludes(once)
+      .excludes(sweep);
   command
-      ->add_option("--older-than", wishes->older_than,
-                   "with --sweep: seconds after which nobody is still at work on it; uploads under way that are older "
-                   "are broken off (default: a day for files, ORPHAN_GRACE or an hour for uploads to S3, for direct "
-                   "ones DIRECT_UPLOAD_EXPIRES "
-                   "and ORPHAN_GRACE)")
-      ->needs(sweep)
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{366} * 86400));
-  CLI::Option* status = command->add_flag("--status", wishes->status, "what is in the table, by kind, then exit");
-  CLI::Option* failed =
-      command->add_flag("--failed", wishes->failed, "the jobs that failed too often, and why, then exit")
-          ->excludes(status);
-  command->add_option("--retry", wishes->retry, "have that job of --failed tried again, or all of them, then exit")
-      ->excludes(status)
-      ->excludes(failed)
-      ->type_name("ID|all");
-  command->add_flag("--metrics", wishes->metrics, "the numbers of --status as Prometheus reads them, then exit")
-      ->excludes(status)
-      ->excludes(failed);
-  command->add_flag("--json", wishes->json, "with --status or --failed: as JSON");
-  command->callback([wishes, &chosen] {
-    chosen = [wishes] {
-      if (wishes->status) return run_job_status(wishes->json);
-      if (wishes->metrics) return run_job_metrics();
-      if (wishes->failed) return run_failed_jobs(wishes->json);
-      if (!wishes->retry.empty()) return run_job_retry(wishes->retry);
-      if (wishes->rescan) return run_rescan();
-      if (!wishes->sweep) return run_jobs(wishes->once);
-      std::optional<std::chrono::seconds> older_than;
-      if (wishes->older_than) older_than = std::chrono::seconds(*wishes->older_than);
-      return run_sweep(older_than);
-    };
-  });
+      .value("--older-than", wishes->older_than,
+             "with --sweep: seconds after which nobody is still at work on it; uploads under way that are older "
+             "are broken off (default: a day for files, ORPHAN_GRACE or an hour for uploads to S3, for direct "
+             "ones DIRECT_UPLOAD_EXPIRES "
+             "and ORPHAN_GRACE)")
+      .needs(sweep)
+      .between(0, kLongestSeconds);
+  const Option status = command.flag("--status", wishes->status, "what is in the table, by kind, then exit");
+  const Option failed =
+      command.flag("--failed", wishes->failed, "the jobs that failed too often, and why, then exit").excludes(status);
+  command.value("--retry", wishes->retry, "have that job of --failed tried again, or all of them, then exit")
+      .excludes(status)
+      .excludes(failed)
+      .shown_as("ID|all");
+  command.flag("--metrics", wishes->metrics, "the numbers of --status as Prometheus reads them, then exit")
+      .excludes(status)
+      .excludes(failed);
+  command.flag("--json", wishes->json, "with --status or --failed: as JSON");
 }
 
 }  // namespace cloakroom

@@ -202,67 +202,65 @@ int run_status(bool json) {
   return kExitDone;
 }
 
+std::string store_problem(const std::string& word) {
+  if (parse_store_kind(word)) return {};
+  std::string known;
+  for (const StoreKind kind : kStoreKinds) known.append(known.empty() ? "" : ", ").append(to_string(kind));
+  return "'" + word + "' is not a store: " + known;
+}
+
+int run_chosen(Wishes& wishes) {
+  MoveRequest& wanted = wishes.request;
+  if (wishes.status) return run_status(wanted.json);
+  const auto from = parse_store_kind(wishes.from), to = parse_store_kind(wishes.to);
+  if (!from || !to) {
+    std::cerr << "cloakroom: move needs --from and --to; see cloakroom move --help\n";
+    return kExitUsage;
+  }
+  wanted.from = *from;
+  wanted.to = *to;
+  wanted.proof = wishes.verify == "full" ? Proof::kHash : Proof::kSize;
+  wanted.grace = seconds(wanted.grace_seconds);
+  return run_move(wanted);
+}
+
 }  // namespace
 
-void add_move(CLI::App& cli, Command& chosen) {
+void add_move(CommandLine& line) {
   const auto wishes = std::make_shared<Wishes>();
   MoveRequest& request = wishes->request;
-  CLI::App* command = cli.add_subcommand(
+  const OptionSet command = line.command(
       "move",
       "move all files from one store to another while they are served; safe to stop and to repeat. Exit 0: done, 1: it "
-      "stopped at a file that is not what its row says, 75: try later");
-  CLI::Option* status = command->add_flag("--status", wishes->status,
-                                          "how much is in each store, and what waits for its removal, then exit");
-  const auto is_store = CLI::Validator(
-      [](const std::string& word) {
-        if (parse_store_kind(word)) return std::string();
-        std::string known;
-        for (const StoreKind kind : kStoreKinds) known.append(known.empty() ? "" : ", ").append(to_string(kind));
-        return "'" + word + "' is not a store: " + known;
-      },
-      "STORE");
-  command->add_option("--from", wishes->from, "the store that they are in: local or s3")
-      ->check(is_store)
-      ->excludes(status);
-  command->add_option("--to", wishes->to, "the store that they shall be in")->check(is_store)->excludes(status);
-  command->add_flag("--dry-run", request.dry_run, "only say how much it would move")->excludes(status);
-  command->add_flag("--json", request.json, "the report as one JSON object; no progress bar");
+      "stopped at a file that is not what its row says, 75: try later",
+      [wishes] { return run_chosen(*wishes); });
+  const Option status =
+      command.flag("--status", wishes->status, "how much is in each store, and what waits for its removal, then exit");
+  command.value("--from", wishes->from, "the store that they are in: local or s3")
+      .checked(store_problem, "STORE")
+      .excludes(status);
+  command.value("--to", wishes->to, "the store that they shall be in").checked(store_problem, "STORE").excludes(status);
+  command.flag("--dry-run", request.dry_run, "only say how much it would move").excludes(status);
+  command.flag("--json", request.json, "the report as one JSON object; no progress bar");
   command
-      ->add_option(
-          "--rate", request.rate,
-          "read no more than so many bytes a second, such as 50M, in all: of the source, and back from the target")
-      ->transform(CLI::AsSizeValue(false));
-  command->add_option("--parallel", request.parallel, "processes that share the work")
-      ->check(CLI::Range(1U, kMostMovers))
-      ->capture_default_str();
+      .value("--rate", request.rate,
+             "read no more than so many bytes a second, such as 50M, in all: of the source, and back from the target")
+      .as_bytes();
+  command.value("--parallel", request.parallel, "processes that share the work")
+      .between(1, kMostMovers)
+      .shows_default();
   command
-      ->add_option(
-          "--verify", wishes->verify,
-          "full: each copy is read back and hashed; size: its size is asked, and the put is believed, which the "
-          "hash was part of")
-      ->check(CLI::IsMember({"full", "size"}))
-      ->capture_default_str();
+      .value("--verify", wishes->verify,
+             "full: each copy is read back and hashed; size: its size is asked, and the put is believed, which the "
+             "hash was part of")
+      .among({"full", "size"})
+      .shows_default();
   command
-      ->add_option("--grace", request.grace_seconds,
-                   "how long the old object stays for those who are reading it, and for a way back: 3600, 90m, 12h, 7d "
-                   "(default: 1d)")
-      ->transform(
-          CLI::AsNumberWithUnit(std::map<std::string, std::int64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}}))
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{366} * 86400));
-  command->callback([wishes, &chosen] {
-    if (!wishes->status && (wishes->from.empty() || wishes->to.empty())) {
-      throw CLI::RequiredError("--from and --to");
-    }
-    chosen = [wishes] {
-      MoveRequest& wanted = wishes->request;
-      if (wishes->status) return run_status(wanted.json);
-      wanted.from = *parse_store_kind(wishes->from);
-      wanted.to = *parse_store_kind(wishes->to);
-      wanted.proof = wishes->verify == "full" ? Proof::kHash : Proof::kSize;
-      wanted.grace = seconds(wanted.grace_seconds);
-      return run_move(wanted);
-    };
-  });
+      .value("--grace", request.grace_seconds,
+             "how long the old object stays for those who are reading it, and for a way back: 3600, 90m, 12h, 7d "
+             "(default: 1d)")
+      .as_seconds()
+      .between(0, kLongestSeconds);
 }
 
 }  // namespace cloakroom

@@ -102,15 +102,15 @@ int run_replicate(const Wishes& wishes) {
 
 }  // namespace
 
-void add_replicate(CLI::App& cli, Command& chosen) {
+void add_replicate(CommandLine& line) {
   const auto wishes = std::make_shared<Wishes>();
-  CLI::App* command = cli.add_subcommand(
-      "replicate", "with STORAGE=hybrid: queue local files that have no copy, for cloakroom jobs to copy them");
-  CLI::Option* status =
-      command->add_flag("--status", wishes->status, "only say what is not copied yet: files, bytes, since when");
-  command->add_flag("--dry-run", wishes->dry_run, "only say how many would be queued")->excludes(status);
-  command->add_flag("--json", wishes->json, "as JSON; no progress bar");
-  command->callback([wishes, &chosen] { chosen = [wishes] { return run_replicate(*wishes); }; });
+  const OptionSet command = line.command(
+      "replicate", "with STORAGE=hybrid: queue local files that have no copy, for cloakroom jobs to copy them",
+      [wishes] { return run_replicate(*wishes); });
+  const Option status =
+      command.flag("--status", wishes->status, "only say what is not copied yet: files, bytes, since when");
+  command.flag("--dry-run", wishes->dry_run, "only say how many would be queued").excludes(status);
+  command.flag("--json", wishes->json, "as JSON; no progress bar");
 }
 
 }  // namespace cloakroom

@@ -115,17 +115,15 @@ int run_restore(const Wishes& wishes) {
 
 }  // namespace
 
-void add_restore(CLI::App& cli, Command& chosen) {
+void add_restore(CommandLine& line) {
   const auto wishes = std::make_shared<Wishes>();
-  CLI::App* command =
-      cli.add_subcommand("restore", "bring a file back that cleanup removed less than UNDO_DAYS ago, as it was");
-  command->add_option("id", wishes->id, "of the attachment");
-  command->add_flag("--list", wishes->list, "what can be restored, the latest first");
-  command->add_flag("--json", wishes->json, "with --list: as JSON");
-  command->add_option("--limit", wishes->limit, "with --list: how many at most")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  command->callback([wishes, &chosen] { chosen = [wishes] { return run_restore(*wishes); }; });
+  const OptionSet command =
+      line.command("restore", "bring a file back that cleanup removed less than UNDO_DAYS ago, as it was",
+                   [wishes] { return run_restore(*wishes); });
+  command.value("id", wishes->id, "of the attachment");
+  command.flag("--list", wishes->list, "what can be restored, the latest first");
+  command.flag("--json", wishes->json, "with --list: as JSON");
+  command.value("--limit", wishes->limit, "with --list: how many at most").between(1, 1000000).shows_default();
 }
 
 }  // namespace cloakroom

@@ -139,19 +139,18 @@ int run_scrub(const Wishes& wishes) {
 
 }  // namespace
 
-void add_scrub(CLI::App& cli, Command& chosen) {
+void add_scrub(CommandLine& line) {
   const auto wishes = std::make_shared<Wishes>();
-  CLI::App* command = cli.add_subcommand(
+  const OptionSet command = line.command(
       "scrub",
       "read all files and copies again and mend either from the other; exit 0: all is well or was mended, 1: "
-      "something is broken, 75: try later, it goes on where it stopped");
+      "something is broken, 75: try later, it goes on where it stopped",
+      [wishes] { return run_scrub(*wishes); });
   command
-      ->add_option("--rate", wishes->rate,
-                   "so many bytes a second, such as 50M; 0: as fast as it goes (default: SCRUB_RATE)")
-      ->transform(CLI::AsSizeValue(false));
-  command->add_flag("--dry-run", wishes->dry_run, "only say what is wrong and what it would do");
-  command->add_flag("--json", wishes->json, "an object a line: each finding, then a summary; no progress bar");
-  command->callback([wishes, &chosen] { chosen = [wishes] { return run_scrub(*wishes); }; });
+      .value("--rate", wishes->rate, "so many bytes a second, such as 50M; 0: as fast as it goes (default: SCRUB_RATE)")
+      .as_bytes();
+  command.flag("--dry-run", wishes->dry_run, "only say what is wrong and what it would do");
+  command.flag("--json", wishes->json, "an object a line: each finding, then a summary; no progress bar");
 }
 
 }  // namespace cloakroom

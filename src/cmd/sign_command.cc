@@ -143,26 +143,25 @@ int sign(const Options& options) {
 
 }  // namespace
 
-void add_sign(CLI::App& cli, Command& chosen) {
+void add_sign(CommandLine& line) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = cli.add_subcommand(
-      "sign", "print a presigned URL of a file in S3, or a signed link; who has it can read the file");
-  command->add_option("id", options->id, "id of the attachment")->required();
-  command
-      ->add_option("--expires", options->expires_seconds, "life in seconds; default: PRESIGN_EXPIRES or LINK_EXPIRES")
-      ->check(CLI::Range(1, 31536000));
-  command->add_flag("--download", options->download, "saved by the browser, never shown");
-  CLI::Option* name = command->add_option("--filename", options->filename, "name to save it under instead of its own");
-  CLI::Option* endpoint =
-      command->add_option("--endpoint", options->endpoint, "of the store: S3_PUBLIC_ENDPOINT or S3_ENDPOINT")
-          ->check(CLI::IsMember({"public", "internal"}))
-          ->capture_default_str();
-  CLI::Option* link = command->add_flag("--link", options->link, "a signed link, good for any store, instead");
-  link->excludes(name)->excludes(endpoint);
-  command->add_option("--user", options->user_id, "with --link: for this user alone")->needs(link);
-  command->add_option("--ip", options->ip, "with --link: from this address alone")->needs(link);
-  command->add_flag("--json", options->json, "id, method, url, expires_at (and token) as JSON");
-  command->callback([options, &chosen] { chosen = [options] { return sign(*options); }; });
+  const OptionSet command =
+      line.command("sign", "print a presigned URL of a file in S3, or a signed link; who has it can read the file",
+                   [options] { return sign(*options); });
+  command.value("id", options->id, "id of the attachment").required();
+  command.value("--expires", options->expires_seconds, "life in seconds; default: PRESIGN_EXPIRES or LINK_EXPIRES")
+      .between(1, 31536000);
+  command.flag("--download", options->download, "saved by the browser, never shown");
+  const Option name = command.value("--filename", options->filename, "name to save it under instead of its own");
+  const Option endpoint =
+      command.value("--endpoint", options->endpoint, "of the store: S3_PUBLIC_ENDPOINT or S3_ENDPOINT")
+          .among({"public", "internal"})
+          .shows_default();
+  const Option link = command.flag("--link", options->link, "a signed link, good for any store, instead");
+  link.excludes(name).excludes(endpoint);
+  command.value("--user", options->user_id, "with --link: for this user alone").needs(link);
+  command.value("--ip", options->ip, "with --link: from this address alone").needs(link);
+  command.flag("--json", options->json, "id, method, url, expires_at (and token) as JSON");
 }
 
 }  // namespace cloakroom

@@ -111,16 +111,15 @@ int run_usage(const Wishes& wishes) {
 
 }  // namespace
 
-void add_usage(CLI::App& cli, Command& chosen) {
+void add_usage(CommandLine& line) {
   const auto wishes = std::make_shared<Wishes>();
-  CLI::App* command = cli.add_subcommand("usage", "how many files and bytes there are, by whom or what");
-  command->add_option("--by", wishes->by, "user, dialog, type, store or month (UTC, of the upload)")
-      ->check(CLI::IsMember({"user", "dialog", "type", "store", "month"}))
-      ->capture_default_str();
-  command->add_option("--top", wishes->top, "only the first so many, and the rest as one; 0: all")
-      ->capture_default_str();
-  command->add_flag("--json", wishes->json, "as JSON, with exact numbers");
-  command->callback([wishes, &chosen] { chosen = [wishes] { return run_usage(*wishes); }; });
+  const OptionSet command = line.command("usage", "how many files and bytes there are, by whom or what",
+                                         [wishes] { return run_usage(*wishes); });
+  command.value("--by", wishes->by, "user, dialog, type, store or month (UTC, of the upload)")
+      .among({"user", "dialog", "type", "store", "month"})
+      .shows_default();
+  command.value("--top", wishes->top, "only the first so many, and the rest as one; 0: all").shows_default();
+  command.flag("--json", wishes->json, "as JSON, with exact numbers");
 }
 
 }  // namespace cloakroom

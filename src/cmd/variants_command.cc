@@ -114,16 +114,16 @@ int run_rebuild(const Wishes& wishes) {
 
 }  // namespace
 
-void add_variants(CLI::App& cli, Command& chosen) {
+void add_variants(CommandLine& line) {
   const auto wishes = std::make_shared<Wishes>();
-  CLI::App* command = cli.add_subcommand("variants", "the smaller pictures of all files");
-  command->add_flag("--rebuild", wishes->rebuild, "make all of them anew, in the sizes and formats of the settings")
-      ->required();
-  command->add_flag("--missing", wishes->missing, "only those that are not there yet");
-  command->add_flag("--dry-run", wishes->dry_run, "only say how many files there are");
-  command->add_flag("--json", wishes->json, "say at the end what was done, as JSON; no progress bar");
-  command->add_option("--after", wishes->after, "go on after the attachment with this id, where another run stopped");
-  command->callback([wishes, &chosen] { chosen = [wishes] { return run_rebuild(*wishes); }; });
+  const OptionSet command =
+      line.command("variants", "the smaller pictures of all files", [wishes] { return run_rebuild(*wishes); });
+  command.flag("--rebuild", wishes->rebuild, "make all of them anew, in the sizes and formats of the settings")
+      .required();
+  command.flag("--missing", wishes->missing, "only those that are not there yet");
+  command.flag("--dry-run", wishes->dry_run, "only say how many files there are");
+  command.flag("--json", wishes->json, "say at the end what was done, as JSON; no progress bar");
+  command.value("--after", wishes->after, "go on after the attachment with this id, where another run stopped");
 }
 
 }  // namespace cloakroom
