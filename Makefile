@@ -193,7 +193,7 @@ unit: $(UNIT_TESTS) $(ORACLE)
 contract: $(CONTRACT_TESTS) $(B)/cloakroom-image
 	@tests/with-servers tests/run-tap $(CONTRACT_TESTS) $(ON_SWIFT)
 unit-and-contract: $(UNIT_TESTS) $(CONTRACT_TESTS) $(ORACLE) $(B)/cloakroom-image
-	@tests/with-servers tests/run-tap $(UNIT_TESTS) $(CONTRACT_TESTS) $(AGAINST_ORACLE) $(ON_SWIFT)
+	@tests/with-servers tests/run-tap $(CONTRACT_TESTS) --beside $(UNIT_TESTS) $(AGAINST_ORACLE) $(ON_SWIFT)
 asan:
 	@$(MAKE) VARIANT=asan CXX="$(CLANG)" unit-and-contract
 # all that `asan` and `fuzz` run
