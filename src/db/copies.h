@@ -1,6 +1,6 @@
 // copies.h — the port CopyRows over the table copies.
 //
-// Source   sql: 014_copies.sql
+// Source   sql/016_copies.sql
 // Order    whoever locks a row of attachments and one of copies takes the first one first, as a deletion does.
 // Errors   as pg.h
 // Lifetime the database is borrowed.

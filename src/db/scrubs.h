@@ -1,6 +1,6 @@
 // scrubs.h — the port ScrubRows over the one row of the table scrubs.
 //
-// Source   sql: 014_copies.sql
+// Source   sql/016_copies.sql
 // Errors   as pg.h
 // Lifetime the database is borrowed.
 #pragma once
