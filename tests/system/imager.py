@@ -2,8 +2,10 @@
 import array
 import json
 import os
+import re
 import socket
 import time
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -107,3 +109,18 @@ class Imager:
 
     def stop(self):
         return self.process.stop()
+
+
+def refused(answer):
+    assert answer.error == "undecodable" or answer.died, answer
+    assert answer.bytes == b"" or answer.error, answer
+
+
+@contextmanager
+def one_for_all(world, name):
+    """An Imager for all tests of a file. Nothing but our own records may be in its log at the end."""
+    one = Imager(world.app, world.folder(name))
+    yield one
+    assert one.stop() == 0
+    foreign = [line for line in one.process.text().splitlines() if not re.match(r"<\d>event=\S+", line)]
+    assert not foreign, "a library wrote into the log"

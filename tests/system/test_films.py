@@ -11,10 +11,10 @@ from PIL import Image
 
 import films
 import pictures
-from imager import Imager
+from imager import Imager, refused
 from pictures import BLUE, GREEN, RED, quadrants, saved
 from processes import wait_until
-from test_images import colour, difference, near, refused, TOLERANCE
+from test_images import TOLERANCE, colour, difference, near
 
 BOMB_SECONDS = 3  # of processor time, with the start of two programs, on a machine that does other things meanwhile
 
