@@ -11,7 +11,7 @@ from PIL import Image
 
 import films
 import pictures
-from imager import Imager, refused
+from imager import Imager, one_for_all, refused
 from pictures import BLUE, GREEN, RED, quadrants, saved
 from processes import wait_until
 from test_images import TOLERANCE, colour, difference, near
@@ -21,11 +21,8 @@ BOMB_SECONDS = 3  # of processor time, with the start of two programs, on a mach
 
 @pytest.fixture(scope="module")
 def imager(world):
-    one = Imager(world.app, world.folder("films"))
-    yield one
-    assert one.stop() == 0
-    foreign = [line for line in one.process.text().splitlines() if not re.match(r"<\d>event=\S+", line)]
-    assert not foreign, "a program wrote into the log"
+    with one_for_all(world, "films") as one:
+        yield one
 
 
 @pytest.fixture(scope="module")
