@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/limits.h"
+#include "domain/abandon.h"
 #include "domain/filename.h"
 #include "domain/honest_name.h"
 #include "domain/pictures.h"
@@ -299,13 +300,7 @@ Status Backfill::copy(const LegacyFile& file, const LegacyBytes& bytes, Attachme
   if (digest) a.sha256 = *digest;
   Status done = digest ? p_.book.commit(mapping_.name, file.path.str(), a, tickets) : Status(digest.error());
   if (done) return done;
-  // As after an upload that failed (upload.cc): best effort, the ticket stands.
-  if (done.error().code == Errc::kConflict) {
-    [[maybe_unused]] const auto again = p_.tickets.plan_deletions(a.store, keys, std::chrono::seconds(0));
-  }
-  if (done.error().code != Errc::kStore) {
-    [[maybe_unused]] const Status hastened = p_.tickets.hasten_deletions(tickets);
-  }
+  abandon(p_.tickets, {a.store, keys, tickets}, done.error());
   return done;
 }
 

@@ -1,6 +1,8 @@
 // copier.cc — the story of a copy, in its order.
 #include "domain/copier.h"
 
+#include "domain/abandon.h"
+
 namespace cloakroom {
 
 Status Copier::copy(const Uuid& id) {
@@ -26,13 +28,7 @@ Status Copier::copy(const Uuid& id) {
   Status done = ObjectCopier(p_.target, rules_.copy).put(row, {file->get(), 0, row.size_bytes, {}}, to);
   if (done) done = p_.copies.commit_copy(row.id, {p_.target.kind(), to.str()}, tickets.front());
   if (done) return done;
-  // As after an upload that failed (upload.cc): best effort, the ticket stands.
-  if (done.error().code == Errc::kConflict) {
-    [[maybe_unused]] const auto again = p_.rows.plan_deletions(p_.target.kind(), keys, std::chrono::seconds(0));
-  }
-  if (done.error().code != Errc::kStore) {
-    [[maybe_unused]] const Status hastened = p_.rows.hasten_deletions(tickets);
-  }
+  abandon(p_.rows, {p_.target.kind(), keys, tickets}, done.error());
   return done;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "domain/abandon.h"
 #include "domain/declared_type.h"
 #include "domain/filename.h"
 #include "domain/honest_name.h"
@@ -347,14 +348,7 @@ Result<Completed> DirectUploads::take(const DirectUpload& upload, std::span<cons
   if (done && !seen->is_stripped) done = check_copy(taking, key, a);
   if (done) done = p_.tickets.commit(upload, a, tickets.front());
   if (done) return Completed{std::move(a), true};
-  // As in Uploads::take: best effort; a job may have had the copy's ticket before the copy was there, and a store that
-  // did not answer may still finish it.
-  if (done.error().code == Errc::kConflict) {
-    [[maybe_unused]] const auto again = p_.rows.plan_deletions(a.store, std::span(&key, 1), std::chrono::seconds(0));
-  }
-  if (done.error().code != Errc::kStore) {
-    [[maybe_unused]] const Status hastened = p_.rows.hasten_deletions(tickets);
-  }
+  abandon(p_.rows, {a.store, std::span(&key, 1), tickets}, done.error());
   return reject(upload, std::move(done).error());
 }
 

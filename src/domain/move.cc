@@ -1,6 +1,8 @@
 // move.cc — the story of a move, in its order.
 #include "domain/move.h"
 
+#include "domain/abandon.h"
+
 namespace cloakroom {
 
 Status Mover::copy_and_switch(const Attachment& row, const FileRange& bytes, const ObjectKey& to,
@@ -33,13 +35,7 @@ Status Mover::move(const Uuid& id, const ObjectKey& from) {
   TRY_ASSIGN(const auto tickets, rows_.plan_deletions(target_.kind(), keys, rules_.orphan_grace));
   Status done = copy_and_switch(row, {file->get(), 0, row.size_bytes, {}}, to, tickets.front());
   if (done) return done;
-  // As after an upload that failed (upload.cc): best effort, the ticket stands.
-  if (done.error().code == Errc::kConflict) {
-    [[maybe_unused]] const auto again = rows_.plan_deletions(target_.kind(), keys, std::chrono::seconds(0));
-  }
-  if (done.error().code != Errc::kStore) {
-    [[maybe_unused]] const Status hastened = rows_.hasten_deletions(tickets);
-  }
+  abandon(rows_, {target_.kind(), keys, tickets}, done.error());
   return done;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "domain/abandon.h"
 #include "domain/filename.h"
 #include "domain/honest_name.h"
 #include "domain/pictures.h"
@@ -96,16 +97,8 @@ Status Uploads::keep(const UploadRequest& request, const Place& place, UploadCla
   Status done = store_all(request, place.store, keys, made);
   if (done) done = place.to_be_moved ? rows_.commit_kept(made, tickets) : rows_.commit_upload(made, tickets);
   if (done) return done;
-  // Best effort: without it the tickets fall due after the grace. A commit whose answer was lost took its tickets
-  // with it, so neither can touch a file that has its row.
-  if (done.error().code == Errc::kConflict) {
-    // a ticket's job ran while its object was still on the way, so that object has no ticket any more
-    [[maybe_unused]] const auto again = rows_.plan_deletions(place.store.kind(), keys, std::chrono::seconds(0));
-  }
-  // A store that did not answer may still finish the put: then the object is there later, and so must be its ticket.
-  if (done.error().code != Errc::kStore) {
-    [[maybe_unused]] const Status hastened = rows_.hasten_deletions(tickets);
-  } else if (unpaid.room.rules.any()) {
+  abandon(rows_, {place.store.kind(), keys, tickets}, done.error());
+  if (done.error().code == Errc::kStore && unpaid.room.rules.any()) {  // these tickets stay
     [[maybe_unused]] const Status given_up = rows_.give_up_room(tickets);
   }
   return done;

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "domain/abandon.h"
 #include "domain/access.h"
 #include "domain/fallback.h"
 #include "domain/pictures.h"
@@ -233,13 +234,7 @@ Result<Variant> Variants::keep(const Attachment& original, const VariantId& id, 
     done = std::move(digest).error();
   }
   if (done) return variant;
-  // As after an upload that failed (upload.cc): best effort, the ticket stands.
-  if (done.error().code == Errc::kConflict) {
-    [[maybe_unused]] const auto again = p_.rows.plan_deletions(variant.store, keys, std::chrono::seconds(0));
-  }
-  if (done.error().code != Errc::kStore) {
-    [[maybe_unused]] const Status hastened = p_.rows.hasten_deletions(tickets);
-  }
+  abandon(p_.rows, {variant.store, keys, tickets}, done.error());
   if (done.error().code != Errc::kConflict) return std::move(done).error();
   TRY_ASSIGN(auto found, p_.variants.find(id));
   if (found) return *std::move(found);
