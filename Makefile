@@ -203,7 +203,7 @@ sanitized: $(B)/cloakroom-image $(FUZZERS)
 system: stage
 	@tests/run-system
 soak: export SOAK = 1
-soak: system
+soak: system lint
 	@$(MAKE) bench
 $(B)/bench/%: tests/bench/%.cc $(LIB)
 	$(call say,LINK,$@)
@@ -223,7 +223,7 @@ LINT_FLAGS = $(filter-out -Werror -O2 -g1 $(HARDEN),$(ALL_CXXFLAGS))
 TIDY_STANDARD := build/lint/standard.pch
 $(TIDY_STANDARD): tests/standard.h Makefile
 	$(Q)mkdir -p $(@D); $(CLANG) $(LINT_FLAGS) $(VIPS_CFLAGS) -x c++-header -o $@ $<
-TIDY = tests/lint/each tidy tests/lint/tidy $(LINT_FLAGS) $(VIPS_CFLAGS) -include-pch $(TIDY_STANDARD) -- $(wildcard src/*/*.cc)
+TIDY = tests/lint/each tidy tests/lint/tidy $(if $(SOAK),225000,10000) $(LINT_FLAGS) $(VIPS_CFLAGS) -include-pch $(TIDY_STANDARD) -- $(wildcard src/*/*.cc)
 # The others are the first that a file of their name includes (tests/lint/rules): `all` and `lint` compile that alone.
 LONE_HEADERS = $(foreach h,$(wildcard src/*/*.h),$(if $(wildcard $(h:.h=.cc)),,$(h)))
 HEADERS = tests/lint/each header tests/lint/header $(LINT_FLAGS) $(VIPS_CFLAGS) -- $(LONE_HEADERS)

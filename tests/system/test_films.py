@@ -2,7 +2,6 @@
 import os
 import re
 import subprocess
-import time
 from io import BytesIO
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from PIL import Image
 
 import films
 import pictures
+from conftest import SOAK
 from imager import Imager, one_for_all, refused
 from pictures import BLUE, GREEN, RED, quadrants, saved
 from processes import wait_until
@@ -184,9 +184,10 @@ def test_a_list_of_other_files_is_not_followed(imager, world, studio, mp4):
                 f'<?xml version="1.0"?><MPD type="static"><Period><BaseURL>{path}</BaseURL></Period></MPD>',
                 f"RTSPtext\nrtsp://127.0.0.1:9{path}\n", f"v=0\no=- 0 0 IN IP4 127.0.0.1\nm=video 9999 RTP/AVP 96\n",
                 f";FFMETADATA1\ntitle={path}\n"]
-            for text in lists:
-                kinds = ("video/mp4", "video/webm", "audio/mpeg", "video/x-msvideo", "audio/ogg")
-                for kind in kinds if folder.is_relative_to("/usr") else kinds[:1]:  # elsewhere it can read nothing at all
+            kinds = ("video/mp4", "video/webm", "audio/mpeg", "video/x-msvideo", "audio/ogg")
+            for n, text in enumerate(lists):
+                readable = folder.is_relative_to("/usr")  # elsewhere it can read nothing at all
+                for kind in kinds if readable and (SOAK or n == 0) else [kinds[n % len(kinds)]]:
                     refused(imager.render(text.encode(), kind, "png"))
             outer = films.with_outer_reference(mp4, path)
             cut = outer[:outer.index(b"mdat") - 4] + outer[outer.index(b"moov") - 4:]

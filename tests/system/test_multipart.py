@@ -14,6 +14,7 @@ from stack import MIB
 
 MOST_KIB = 16 * 1024
 SIZE = 6 * 1024 * MIB if SOAK else 512 * MIB
+ENOUGH = 512 * MIB if SOAK else 192 * MIB  # parts for a kill or a sweep in the middle
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def killed_in_the_middle(stack, path):
 
 def test_what_a_killed_worker_left_is_swept_away(new_stack, sparse):
     stack = new_stack(stack={"s3": True}, WORKERS=1, MAX_UPLOAD_SIZE="1G")
-    path = sparse(512 * MIB)
+    path = sparse(ENOUGH)
     killed_in_the_middle(stack, path)
     (key, upload, parts), = unfinished(stack)
     assert parts >= 2 and not stack.objects() and not stack.rows()
@@ -94,7 +95,7 @@ def test_what_a_killed_worker_left_is_swept_away(new_stack, sparse):
     assert not stack.objects() and not stack.rows()
 
     made = json.loads(stack.curl("-T", path, stack.url + "/api/upload/big.bin"))
-    assert stack.objects() == {stack.key_of(made): 512 * MIB}
+    assert stack.objects() == {stack.key_of(made): ENOUGH}
     assert [u[1] for u in unfinished(stack)] == [foreign]
     assert stack.call("DELETE", "/api/attachments/" + made["id"]).status == 204
     wait_until(lambda: not stack.objects(), 30, "the object is deleted: the test store has no room for many")
@@ -103,7 +104,7 @@ def test_what_a_killed_worker_left_is_swept_away(new_stack, sparse):
 def test_a_sweep_in_the_middle_fails_the_upload_and_leaves_nothing(new_stack, sparse):
     """As when an upload takes longer than any should: it must not become an object that nobody deletes."""
     stack = new_stack(stack={"s3": True}, WORKERS=1, MAX_UPLOAD_SIZE="1G")
-    path, answers = sparse(512 * MIB), []
+    path, answers = sparse(ENOUGH), []
     upload = threading.Thread(
         target=lambda: answers.append(stack.call("PUT", "/api/upload/big.bin", body=path.read_bytes(), timeout=120)))
     upload.start()
