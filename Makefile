@@ -124,6 +124,10 @@ $(B)/tests/unit/waiting_room_test: $(B)/tests/unit/waiting_room_test.o $(B)/cmd/
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
+$(B)/tests/unit/command_line_test: $(B)/tests/unit/command_line_test.o $(B)/cmd/command_line.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+
 $(B)/tests/unit/progress_test: $(B)/tests/unit/progress_test.o $(B)/cmd/progress.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
@@ -203,8 +207,9 @@ sanitized: $(B)/cloakroom-image $(FUZZERS)
 system: stage
 	@tests/run-system
 soak: export SOAK = 1
-soak: system lint
+soak: system
 	@$(MAKE) bench
+	@$(MAKE) lint
 $(B)/bench/%: tests/bench/%.cc $(LIB)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D); $(CXX) $(ALL_CXXFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -220,11 +225,11 @@ run-fuzzers: $(FUZZERS)
 
 LINT_FLAGS = $(filter-out -Werror -O2 -g1 $(HARDEN),$(ALL_CXXFLAGS))
 # The standard headers are parsed once for all, which takes a quarter off its time. g++ sees who forgot to include one.
-TIDY_STANDARD := build/lint/standard.pch
-$(TIDY_STANDARD): tests/standard.h Makefile
+TIDY_STANDARD := $(B)/lint/standard.pch
+$(TIDY_STANDARD): tests/standard.h $(B)/FLAGS Makefile
 	$(Q)mkdir -p $(@D); $(CLANG) $(LINT_FLAGS) $(VIPS_CFLAGS) -x c++-header -o $@ $<
-TIDY = tests/lint/each tidy tests/lint/tidy $(if $(SOAK),225000,10000) $(LINT_FLAGS) $(VIPS_CFLAGS) -include-pch $(TIDY_STANDARD) -- $(wildcard src/*/*.cc)
-# The others are the first that a file of their name includes (tests/lint/rules): `all` and `lint` compile that alone.
+TIDY = tests/lint/each tidy$(if $(SOAK),-deep) tests/lint/tidy $(if $(SOAK),225000,10000) $(LINT_FLAGS) $(VIPS_CFLAGS) -include-pch $(TIDY_STANDARD) -- $(wildcard src/*/*.cc)
+# The others are the first that a file of their name includes (tests/lint/rules): `all` compiles that alone.
 LONE_HEADERS = $(foreach h,$(wildcard src/*/*.h),$(if $(wildcard $(h:.h=.cc)),,$(h)))
 HEADERS = tests/lint/each header tests/lint/header $(LINT_FLAGS) $(VIPS_CFLAGS) -- $(LONE_HEADERS)
 lint: $(B)/cloakroom $(TIDY_STANDARD)

@@ -48,7 +48,7 @@ stop() {
   for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
   for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
   "${as[@]}" "$pg/pg_ctl" -D "$var/postgres" -m fast -w stop > /dev/null 2>&1 || true
-  rm -rf "$run" "$var/demo.env"
+  rm -rf "$run" "$var/demo.env" "$var/cloakroom"
 }
 trap 'stop; exit 0' INT TERM HUP
 trap stop EXIT
@@ -88,7 +88,7 @@ fi
 if [ -z "${IMAGE_SOCKET:-}" ]; then
   export IMAGE_SOCKET=$run/worker/image.sock
   image_settings=()
-  for name in IMAGE_WORKERS IMAGE_MAX_PIXELS IMAGE_MEMORY IMAGE_TIMEOUT IMAGE_FFMPEG SANDBOX LOG_LEVEL; do
+  for name in $(compgen -e IMAGE_) SANDBOX LOG_LEVEL; do
     [ -z "${!name:-}" ] || image_settings+=("$name=${!name}")
   done
   "${as[@]}" env -i "${image_settings[@]}" "$app/bin/cloakroom-image" --socket "$IMAGE_SOCKET" 2>> "$var/log/image.log" 9>&- & pids+=($!)
@@ -147,6 +147,21 @@ alice=$("$app/bin/cloakroom" token alice --ttl 604800)
 bob=$("$app/bin/cloakroom" token bob --ttl 604800)
 (umask 077; printf 'BASE_URL=%s\nALICE_TOKEN=%s\nBOB_TOKEN=%s\nSERVICE_TOKEN=%s\nPID=%s\n' "$url" "$alice" "$bob" "$SERVICE_TOKEN" $$ > "$var/demo.env.new")
 mv "$var/demo.env.new" "$var/demo.env"
+# the tool with these settings, for the caller alone, as the user that the workers are
+(
+  umask 077
+  {
+    printf '#!/usr/bin/env bash\n# the tool on what `make run` has started; it goes when that stops\n'
+    for name in $("$app/bin/cloakroom" config | sed -n 's/^\([A-Z0-9_]*\)=.*/\1/p'); do
+      for given in "$name" "${name}_FILE"; do [ -z "${!given:-}" ] || printf 'export %s=%q\n' "$given" "${!given}"; done
+    done
+    printf 'exec'
+    printf ' %q' "${as[@]}" "$app/bin/cloakroom"
+    printf ' "$@"\n'
+  } > "$var/cloakroom.new"
+  chmod 700 "$var/cloakroom.new"
+)
+mv "$var/cloakroom.new" "$var/cloakroom"
 sample=$PWD/README.md
 [ -r "$sample" ] || sample=$0
 cat <<T
@@ -162,7 +177,7 @@ and this to fetch it again:
 
   curl -sS -H "Authorization: Bearer \$TOKEN" "$url\$(sed 's/.*"url":"\([^"]*\)".*/\1/' ticket.json)" -o copy
 
-Tokens for scripts are in $var/demo.env, logs in $var/log. Ctrl-C stops everything; the data stays.
+The tool is $var/cloakroom (try: $var/cloakroom check --url $url), tokens for scripts are in $var/demo.env, logs in $var/log. Ctrl-C stops everything; the data stays.
 T
 # ends when a part dies by itself (then all stop) or a signal comes
 set +e

@@ -26,8 +26,6 @@
 namespace cloakroom {
 namespace {
 
-constexpr int kExitUsage = 2;
-constexpr int kExitConfig = 78;                // EX_CONFIG
 constexpr int kBacklog = 4096;                 // with libfcgi's usual 5, nginx answers 502 under load
 constexpr std::chrono::seconds kWaitAtEnd{3};  // for requests that wait, before a child ends: of SHUTDOWN_TIMEOUT
 

@@ -33,8 +33,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kExitUsage = 2;
-constexpr int kExitConfig = 78;  // EX_CONFIG
 constexpr int kBacklog = 1024;
 constexpr unsigned kDescriptors = 32;  // of a child: standard ones, the connection, two files, fonts
 

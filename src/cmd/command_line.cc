@@ -6,6 +6,16 @@
 #include <utility>
 
 namespace cloakroom {
+namespace {
+
+// CLI11 reads "-1" as the largest number there is.
+CLI::Option* counting(CLI::Option* option) {
+  return option->check(CLI::Validator(
+      [](const std::string& word) { return word.starts_with('-') ? "must not be negative: " + word : std::string(); },
+      ""));
+}
+
+}  // namespace
 
 Option Option::required() const {
   return Option(option_->required());
@@ -57,19 +67,23 @@ Option OptionSet::value(const char* names, std::string& value, const char* help)
 }
 
 Option OptionSet::value(const char* names, std::uint32_t& value, const char* help) const {
-  return Option(app_->add_option(names, value, help));
+  return Option(counting(app_->add_option(names, value, help)));
 }
 
 Option OptionSet::value(const char* names, std::uint64_t& value, const char* help) const {
-  return Option(app_->add_option(names, value, help));
+  return Option(counting(app_->add_option(names, value, help)));
 }
 
 Option OptionSet::value(const char* names, std::int64_t& value, const char* help) const {
   return Option(app_->add_option(names, value, help));
 }
 
-Option OptionSet::value(const char* names, std::optional<std::uint64_t>& value, const char* help) const {
+Option OptionSet::value(const char* names, std::optional<std::string>& value, const char* help) const {
   return Option(app_->add_option(names, value, help));
+}
+
+Option OptionSet::value(const char* names, std::optional<std::uint64_t>& value, const char* help) const {
+  return Option(counting(app_->add_option(names, value, help)));
 }
 
 Option OptionSet::value(const char* names, std::optional<std::int64_t>& value, const char* help) const {
@@ -91,7 +105,7 @@ std::optional<int> CommandLine::parse(int argc, char** argv) {
   try {
     app_->parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app_->exit(e) == 0 ? 0 : 2;
+    return app_->exit(e) == 0 ? kExitDone : kExitUsage;
   }
   return std::nullopt;
 }

@@ -1,8 +1,8 @@
 // command_line.h — what a program and its commands may be told: names, help, and the rules of each option.
 //
-// Source   a thin front of CLI11, which one file includes for all: where it is included it costs a compiler ten
-// seconds. Shapes   what an option sets must live until the command has run. Errors   parse() prints what is wrong, or
-// the help, and says how the process is to end.
+// Source   a thin front of CLI11, which one file includes for all: it costs a compiler ten seconds a file.
+// Lifetime what an option sets must live until the command has run.
+// Errors   parse() prints what is wrong, or the help, and says how the process is to end.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,12 @@ class Option;
 }  // namespace CLI
 
 namespace cloakroom {
+
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitProblems = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitTryLater = 75;  // EX_TEMPFAIL
+inline constexpr int kExitConfig = 78;    // EX_CONFIG
 
 // A handle; the option itself belongs to its command.
 class Option {
@@ -51,6 +57,7 @@ class OptionSet {
   Option value(const char* names, std::uint32_t& value, const char* help) const;
   Option value(const char* names, std::uint64_t& value, const char* help) const;
   Option value(const char* names, std::int64_t& value, const char* help) const;
+  Option value(const char* names, std::optional<std::string>& value, const char* help) const;
   Option value(const char* names, std::optional<std::uint64_t>& value, const char* help) const;
   Option value(const char* names, std::optional<std::int64_t>& value, const char* help) const;
 
@@ -69,9 +76,9 @@ class CommandLine {
   // A program that has commands must be told one of them; its `run` gives the exit code.
   OptionSet command(const char* name, const char* about, std::function<int()> run);
 
-  // nullopt: go on. Else the exit code, with all said: 0 after --help, 2 after a mistake.
+  // nullopt: go on. Else the exit code, with all said: kExitDone after --help, kExitUsage after a mistake.
   std::optional<int> parse(int argc, char** argv);
-  int run() const { return chosen_(); }  // the command; after parse() alone
+  int run() const { return chosen_(); }  // of a program with commands, once parse() said to go on
 
  private:
   std::unique_ptr<CLI::App> app_;

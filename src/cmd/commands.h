@@ -12,12 +12,6 @@
 
 namespace cloakroom {
 
-inline constexpr int kExitDone = 0;
-inline constexpr int kExitProblems = 1;
-inline constexpr int kExitUsage = 2;
-inline constexpr int kExitTryLater = 75;  // EX_TEMPFAIL
-inline constexpr int kExitConfig = 78;    // EX_CONFIG
-
 void add_migrate(CommandLine& line);
 void add_config(CommandLine& line);
 void add_token(CommandLine& line);

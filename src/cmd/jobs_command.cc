@@ -195,7 +195,7 @@ int run_jobs(bool once) {
 struct Wishes {
   bool once = false, sweep = false, rescan = false;
   bool status = false, metrics = false, failed = false, json = false;
-  std::string retry;
+  std::optional<std::string> retry;
   std::optional<std::int64_t> older_than;
 };
 
@@ -203,7 +203,7 @@ int run_chosen(const Wishes& wishes) {
   if (wishes.status) return run_job_status(wishes.json);
   if (wishes.metrics) return run_job_metrics();
   if (wishes.failed) return run_failed_jobs(wishes.json);
-  if (!wishes.retry.empty()) return run_job_retry(wishes.retry);
+  if (wishes.retry) return run_job_retry(*wishes.retry);
   if (wishes.rescan) return run_rescan();
   if (!wishes.sweep) return run_jobs(wishes.once);
   std::optional<std::chrono::seconds> older_than;

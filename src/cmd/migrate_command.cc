@@ -16,10 +16,6 @@ bool has_quota(const LimitsConfig& limits) {
   return is_on(limits.user_quota) || is_on(limits.dialog_quota);
 }
 
-}  // namespace
-
-namespace {
-
 struct Options {
   std::string folder = share_folder() + "/sql";
   bool json = false;

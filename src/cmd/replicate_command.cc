@@ -26,7 +26,7 @@ std::string in_words(std::chrono::seconds age) {
   return s < 172800 ? fmt::format("{} h", s / 3600) : fmt::format("{} d", s / 86400);
 }
 
-int show_status(CopyRows& copies, const Wishes& wishes) {
+int show_status(CopyRows& copies, const Wishes& wishes, bool is_hybrid) {
   const auto queued = copies.gap();
   if (!queued) return complain(queued.error());
   const auto never_asked = copies.uncounted();
@@ -44,8 +44,9 @@ int show_status(CopyRows& copies, const Wishes& wishes) {
   std::cout << fmt::format("not yet copied: {} files, {} bytes", all.files, all.bytes);
   std::cout << (all.files > 0 ? ", the oldest " + in_words(all.oldest) + "\n" : "\n");
   if (never_asked->files > 0) {
-    std::cout << fmt::format("of these {} files, {} bytes were never queued: cloakroom replicate does that\n",
-                             never_asked->files, never_asked->bytes);
+    std::cout << fmt::format("of these {} files, {} bytes were never queued: {}\n", never_asked->files,
+                             never_asked->bytes,
+                             is_hybrid ? "cloakroom replicate does that" : "only with STORAGE=hybrid are files copied");
   }
   return kExitDone;
 }
@@ -86,7 +87,7 @@ int run_replicate(const Wishes& wishes) {
   if (!config) return kExitConfig;
   Database database(database_options(*config, "cloakroom-replicate"));
   PgCopies copies(database);
-  if (wishes.status) return show_status(copies, wishes);
+  if (wishes.status) return show_status(copies, wishes, is_hybrid(*config));
   if (!is_hybrid(*config)) {
     std::cerr << "only with STORAGE=hybrid local files have copies\n";
     return kExitConfig;

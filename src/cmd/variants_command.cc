@@ -120,8 +120,8 @@ void add_variants(CommandLine& line) {
       line.command("variants", "the smaller pictures of all files", [wishes] { return run_rebuild(*wishes); });
   command.flag("--rebuild", wishes->rebuild, "make all of them anew, in the sizes and formats of the settings")
       .required();
-  command.flag("--missing", wishes->missing, "only those that are not there yet");
-  command.flag("--dry-run", wishes->dry_run, "only say how many files there are");
+  const Option missing = command.flag("--missing", wishes->missing, "only those that are not there yet");
+  command.flag("--dry-run", wishes->dry_run, "only say how many files may have pictures").excludes(missing);
   command.flag("--json", wishes->json, "say at the end what was done, as JSON; no progress bar");
   command.value("--after", wishes->after, "go on after the attachment with this id, where another run stopped");
 }

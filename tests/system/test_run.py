@@ -1,5 +1,6 @@
 """test_run.py — `make run` in a copy of the project: what it prints can be pasted, data stays, processes do not."""
 import itertools
+import json
 import os
 import re
 import shutil
@@ -88,6 +89,13 @@ class Run:
     def demo(self):
         return dict(line.split("=", 1) for line in (self.var / "demo.env").read_text().splitlines())
 
+    def tool(self, *words):
+        """What it prints as the tool on this instance, in an environment of its own."""
+        done = subprocess.run([self.var / "cloakroom", *words], capture_output=True, text=True, timeout=60,
+                              env={"PATH": os.environ["PATH"]})
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
     def stop(self, number, pid=None):
         os.kill(pid or self.popen.pid, number)
         code = self.popen.wait(30)
@@ -135,11 +143,14 @@ def test_what_make_run_prints_can_be_pasted_and_a_second_run_finds_the_data(make
         services = [pid for pid, line in processes_of(var, checkout / "build")
                     if line.split()[0].endswith(("postgres", "cloakroom", "cloakroom-fcgi"))]
         assert len(services) >= 3 and 0 not in {real_uid(pid) for pid in services}
+    assert oct((var / "cloakroom").stat().st_mode & 0o777) == "0o700"
+    assert json.loads(run.tool("usage", "--by", "user", "--json").stdout)["total"]["files"] == 1
+    assert "failure" not in run.tool("check", "--url", demo["BASE_URL"]).stdout
     another = subprocess.run(make_run_words(checkout), cwd=checkout, capture_output=True, text=True, timeout=120,
                              env={**os.environ, "VAR": str(var), "PORT": str(free_port())})
     assert another.returncode != 0 and "stop it, or choose another VAR" in another.stderr
     run.stop(signal.SIGTERM, int(demo["PID"]))
-    assert not (var / "demo.env").exists()
+    assert not (var / "demo.env").exists() and not (var / "cloakroom").exists()
 
     again = make_run(var)
     for name, event in (("image", "pool.ready"), ("worker", "parent.ready"), ("jobs", "jobs.ready")):
@@ -171,6 +182,7 @@ def test_make_run_with_a_store_keeps_the_bytes_there(make_run, checkout, ceph):
     objects = ceph.client().list_objects_v2(Bucket="make-run")["Contents"]
     assert [o["Size"] for o in objects] == [(checkout / "README.md").stat().st_size]
     assert not [p for p in (run.var / "files").rglob("*") if p.is_file()]
+    assert json.loads(run.tool("audit", "--json").stdout.splitlines()[-1])["finished"]
     run.stop(signal.SIGTERM, int(run.demo()["PID"]))
 
 
