@@ -3,6 +3,7 @@ import os
 import random
 import signal
 import subprocess
+import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -115,6 +116,9 @@ class Swift:
         run_script("swift-s3", "stop", self.folder)
 
 
+FORGETTING_SECONDS = 30  # until Ceph waits for a dead gateway no more
+
+
 class Ceph:
     """A RADOS gateway on an in-memory store. It starts in the background: about 10 s."""
 
@@ -125,8 +129,14 @@ class Ceph:
             [str(SCRIPTS / "ceph-s3"), "start", str(folder), str(self.port), str(free_port())],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.settings = None
+        self.is_stopped = False
 
     def ready(self):
+        """The server, which runs: what its gateway died of (it happens) is in its log, and costs one test, not all."""
+        if self.settings is not None and not self.is_stopped and not self.has_gateway():
+            print("the gateway of Ceph had died: started again")
+            time.sleep(FORGETTING_SECONDS)
+            self.start_gateway()
         if self.settings is None:
             out, err = self.starting.communicate(timeout=180)
             if self.starting.returncode != 0:
@@ -140,14 +150,27 @@ class Ceph:
     def gateway_pid(self):
         return int((self.folder / "run/client.rgw.a.pid").read_text())
 
+    def has_gateway(self):
+        try:
+            return is_alive(self.gateway_pid())
+        except FileNotFoundError:
+            return False
+
     def stop_gateway(self):
-        """In order: after a kill -9 Ceph waits half a minute for the dead one before it changes a bucket."""
+        """In order: after a kill -9 Ceph waits half a minute for the dead one before it changes a bucket. Now and then it
+        hangs while it shuts down, though."""
         pid = self.gateway_pid()
+        self.is_stopped = True
         os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: not is_alive(pid), 30, "the gateway stopped")
+        try:
+            wait_until(lambda: not is_alive(pid), 30, "the gateway stopped")
+        except TimeoutError:
+            os.kill(pid, signal.SIGKILL)
+            time.sleep(FORGETTING_SECONDS)
 
     def start_gateway(self):
         """Again. The objects are in the OSD's memory, so they are still there."""
+        self.is_stopped = False
         subprocess.run(["radosgw", "-c", str(self.folder / "ceph.conf"), "-n", "client.rgw.a", "--no-mon-config"],
                        check=True, stderr=subprocess.DEVNULL, timeout=60)
 

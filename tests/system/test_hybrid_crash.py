@@ -110,7 +110,8 @@ def test_replicate_its_jobs_and_scrub_lose_nothing_wherever_they_are_killed(new_
     killed_runs(stack, ["scrub", "--rate", "0"], after=mend_and_damage)
     end_leases(stack)
     stack.sql("UPDATE deletion_tickets SET due_at = now()")
-    wait_until(lambda: scrub(stack, "--rate", "0")[0] == 0 and all_done(stack), 120, "a scrub that finds nothing broken")
+    for _ in range(2):  # the first one goes on where the killed one was, and does not see what is before
+        wait_until(lambda: scrub(stack, "--rate", "0")[0] == 0 and all_done(stack), 120, "a scrub that finds nothing broken")
     damaged.forget_what_is_mended()
     assert not damaged.sides and scrub(stack, "--dry-run", "--rate", "0")[0] == 0
     assert not stack.sql("SELECT 1 FROM dead_jobs")
