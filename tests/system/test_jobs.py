@@ -42,6 +42,7 @@ def test_a_job_that_fails_too_often_is_put_aside_seen_and_tried_again(new_stack)
 
     assert stack.tool("jobs", "--retry", "12345678", check=False).returncode == 1
     assert stack.tool("jobs", "--retry", "nonsense", check=False).returncode == 2
+    assert stack.tool("jobs", "--retry", "", check=False, timeout=20).returncode == 2, "and does not become a runner"
     made = stack.upload(b"bytes")
     key = stack.key_of(made)
     stack.sql("UPDATE dead_jobs SET payload = jsonb_build_object('store', 'local', 'key', 'aa/' || 'nothing-is-there')")

@@ -264,6 +264,7 @@ def test_rebuild_makes_them_anew_and_says_what_it_did(eager):
     assert '"finished":true' in eager.tool("variants", "--rebuild", "--json", "--missing").stdout
     assert variants_of(eager, made) == before
     assert "files may have pictures" in eager.tool("variants", "--rebuild", "--dry-run").stdout
+    assert eager.tool("variants", "--rebuild", "--dry-run", "--missing", check=False).returncode == 2
     assert eager.tool("variants", "--rebuild").stdout.endswith("0 files failed\n")
     after = variants_of(eager, made)
     assert set(after) == set(before) and not set(after.values()) & set(before.values())
